@@ -1,0 +1,140 @@
+# kiln: bootable immutable OS images. `make help` lists the targets.
+#
+# Everything built goes below $(O). Each library is every .c file of its
+# folders; bootloader/ and tests/ and docs/ add their own rules in module.mk.
+
+O ?= build
+VERSION := $(file <VERSION)
+CC ?= gcc
+CLANG ?= clang
+LLD_LINK ?= lld-link
+AR ?= ar
+PREFIX ?= /usr/local
+DESTDIR ?=
+V ?=
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
+
+WARN := -Wall -Wextra -Wformat=2 -Werror=format-security -Wvla -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wpointer-arith -Wno-format-nonliteral
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+	-ftrivial-auto-var-init=zero -fPIE
+OPT ?= -O2
+ifeq ($(SANITIZE),)
+HARDEN += -D_FORTIFY_SOURCE=3
+else
+OPT := -O1 -g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN_LDFLAGS := -fsanitize=$(SANITIZE)
+endif
+ifneq ($(DEVELOPER),)
+WARN += -Werror
+endif
+ifneq ($(COV),)
+OPT += --coverage
+SAN_LDFLAGS += --coverage
+endif
+
+BASE_CFLAGS := $(OPT) -g $(WARN) -I. -I$(O)/gen -ffile-prefix-map=$(CURDIR)/=
+CORE_CFLAGS = $(BASE_CFLAGS) $(HARDEN) -std=c17 -ffreestanding
+HOST_CFLAGS = $(BASE_CFLAGS) $(HARDEN) -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	-DKILN_VERSION='"$(VERSION)"' -pthread
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SAN_LDFLAGS) $(LDFLAGS) -pthread
+
+BUILDER_LIBS := -lyaml -lsolvext -lsolv -larchive -lcurl -lcrypto -lseccomp
+VERITY_LIBS := -lcrypto
+
+# ---- sources ---------------------------------------------------------------
+core_src := $(sort $(wildcard lib/core/*.c))
+base_src := $(filter-out lib/base/http.c,$(sort $(wildcard lib/base/*.c)))
+http_src := $(wildcard lib/base/http.c)
+verity_src := $(sort $(wildcard verity/*.c))
+builder_src := $(filter-out builder/main.c,$(sort $(wildcard builder/*.c builder/*/*.c)))
+update_src := $(filter-out update/main.c,$(sort $(wildcard update/*.c)))
+qemu_src := $(filter-out qemu/main.c,$(sort $(wildcard qemu/*.c)))
+initramfs_src := $(filter-out bootloader/initramfs/main.c,$(sort $(wildcard bootloader/initramfs/*.c)))
+
+obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
+
+LIB_CORE := $(O)/libcore.a
+LIB_BASE := $(O)/libbase.a
+LIB_HTTP := $(if $(http_src),$(O)/libhttp.a)
+LIB_VERITY := $(O)/libverity.a
+LIB_BUILDER := $(O)/libbuilder.a
+LIB_UPDATE := $(O)/libupdate.a
+LIB_QEMU := $(O)/libqemu.a
+LIB_INITRAMFS := $(O)/libinitramfs.a
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all help clean install uninstall dist FORCE
+
+programs :=
+all: programs
+
+# ---- rebuild when flags change ---------------------------------------------
+$(O)/flags: FORCE
+	@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(CC) $(HOST_CFLAGS) $(CORE_CFLAGS) $(LDFLAGS_ALL))' >$@.new; \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(O)/obj/lib/core/%.o: lib/core/%.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CORE_CFLAGS) -MMD -MP -MF $@.d -c $< -o $@
+
+$(O)/obj/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(HOST_CFLAGS) -MMD -MP -MF $@.d -c $< -o $@
+
+define archive
+	@mkdir -p $(@D); rm -f $@
+	$(call say,AR,$@)$(AR) rcsD $@ $^
+endef
+
+$(LIB_CORE): $(call obj,$(core_src)); $(archive)
+$(LIB_BASE): $(call obj,$(base_src)); $(archive)
+$(O)/libhttp.a: $(call obj,$(http_src)); $(archive)
+$(LIB_VERITY): $(call obj,$(verity_src)); $(archive)
+$(LIB_BUILDER): $(call obj,$(builder_src)); $(archive)
+$(LIB_UPDATE): $(call obj,$(update_src)); $(archive)
+$(LIB_QEMU): $(call obj,$(qemu_src)); $(archive)
+$(LIB_INITRAMFS): $(call obj,$(initramfs_src)); $(archive)
+
+# ---- programs ----------------------------------------------------------------
+ifneq ($(wildcard builder/main.c),)
+programs += $(O)/kiln
+$(O)/kiln: $(call obj,builder/main.c) $(LIB_BUILDER) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ $(BUILDER_LIBS) -o $@
+endif
+ifneq ($(wildcard qemu/main.c),)
+programs += $(O)/kiln-vm $(O)/kiln-boot $(O)/kiln-test
+$(O)/kiln-vm: $(call obj,qemu/main.c) $(LIB_QEMU) $(LIB_BASE) $(LIB_CORE)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lcrypto -o $@
+$(O)/kiln-boot $(O)/kiln-test: $(O)/kiln-vm
+	$(Q)ln -sf kiln-vm $@
+endif
+ifneq ($(wildcard update/main.c),)
+# On the device: static, so that any image's libc will do.
+programs += $(O)/slotctl
+$(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_BASE) $(LIB_CORE)
+	$(call say,LD,$@)$(CC) -static-pie -Wl,-z,relro,-z,now $(SAN_LDFLAGS) $^ -lcrypto -o $@
+endif
+
+-include bootloader/module.mk
+-include tests/module.mk
+-include docs/module.mk
+
+.PHONY: programs
+programs: $(programs)
+
+clean:
+	rm -rf $(O)
+
+help:
+	@sed -n 's/^#: //p' Makefile tests/module.mk docs/module.mk bootloader/module.mk 2>/dev/null
+
+#: make              build everything into build/
+#: make clean        remove build/
+#: make help         this list
+#:   V=1 shows commands; O=DIR builds elsewhere; DEVELOPER=1 adds -Werror;
+#:   SANITIZE=address,undefined and COV=1 change the build
+
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,127 @@
+/* See digest.h: the only file that sees OpenSSL's digest interface. */
+#include "lib/base/digest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/err.h"
+
+struct digest {
+	EVP_MD_CTX *ctx;
+};
+
+struct digest *digest_new(void)
+{
+	struct digest *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->ctx = EVP_MD_CTX_new();
+	if (!d->ctx || EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) != 1)
+		return digest_free(d);
+	return d;
+}
+
+void digest_add(struct digest *d, const void *data, size_t len)
+{
+	EVP_DigestUpdate(d->ctx, data, len);
+}
+
+void digest_take(struct digest *d, uint8_t out[DIGEST_BYTES])
+{
+	EVP_DigestFinal_ex(d->ctx, out, NULL);
+	EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL);
+}
+
+struct digest *digest_free(struct digest *d)
+{
+	if (d)
+		EVP_MD_CTX_free(d->ctx);
+	free(d);
+	return NULL;
+}
+
+void digest_bytes(const void *data, size_t len, uint8_t out[DIGEST_BYTES])
+{
+	EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL);
+}
+
+int digest_fd(int fd, uint8_t out[DIGEST_BYTES], uint64_t *ret_len)
+{
+	_cleanup_free_ char *chunk = malloc(1 << 18);
+	struct digest *d = digest_new();
+	uint64_t len = 0;
+	int r = 0;
+
+	if (!chunk || !d) {
+		digest_free(d);
+		return -ENOMEM;
+	}
+	for (;;) {
+		ssize_t n = read(fd, chunk, 1 << 18);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			r = -errno;
+		if (n <= 0)
+			break;
+		digest_add(d, chunk, (size_t)n);
+		len += (uint64_t)n;
+	}
+	if (r == 0) {
+		digest_take(d, out);
+		if (ret_len)
+			*ret_len = len;
+	}
+	digest_free(d);
+	return r;
+}
+
+int digest_file(const char *path, uint8_t out[DIGEST_BYTES], uint64_t *ret_len, struct err *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 ? -errno : digest_fd(fd, out, ret_len);
+
+	if (r < 0)
+		return err_errno(err, r, "cannot read %s", path);
+	return 0;
+}
+
+void digest_hex(const uint8_t *bytes, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		out[2 * i] = digits[bytes[i] >> 4];
+		out[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	out[2 * len] = '\0';
+}
+
+static int nibble(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int digest_unhex(const char *hex, uint8_t *out, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		int hi = nibble(hex[2 * i]);
+		int lo = hi < 0 ? -1 : nibble(hex[2 * i + 1]);
+
+		if (lo < 0)
+			return -EINVAL;
+		out[i] = (uint8_t)(hi << 4 | lo);
+	}
+	return hex[2 * len] ? -EINVAL : 0;
+}

@@ -1,0 +1,113 @@
+/* See json.h. */
+#include "lib/base/json.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* Length of the valid UTF-8 sequence at @s, or 0. */
+static unsigned utf8_len(const unsigned char *s)
+{
+	unsigned n = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 :
+		     (s[0] & 0xf8) == 0xf0 ? 4 : 0;
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t c = n > 1 ? s[0] & (0x7fu >> n) : s[0];
+
+	for (unsigned i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3fu);
+	}
+	if (n > 1 && (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)))
+		return 0;
+	return n;
+}
+
+static void put_string(struct buf *b, const char *s)
+{
+	buf_addc(b, '"');
+	while (*s) {
+		unsigned n = utf8_len((const unsigned char *)s);
+
+		if (!n)
+			buf_adds(b, "\xef\xbf\xbd");
+		else if (*s == '"' || *s == '\\')
+			buf_addf(b, "\\%c", *s);
+		else if (*s == '\n')
+			buf_adds(b, "\\n");
+		else if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			buf_addf(b, "\\u%04x", (unsigned char)*s);
+		else
+			buf_add(b, s, n);
+		s += n ? n : 1;
+	}
+	buf_addc(b, '"');
+}
+
+static void newline(struct json *j)
+{
+	if (j->compact)
+		return;
+	buf_addc(j->out, '\n');
+	for (unsigned i = 0; i < j->depth; i++)
+		buf_adds(j->out, "  ");
+}
+
+static void begin(struct json *j, const char *key)
+{
+	if (j->depth) {
+		if (j->used[j->depth - 1])
+			buf_addc(j->out, ',');
+		j->used[j->depth - 1] = true;
+		newline(j);
+	}
+	if (key) {
+		put_string(j->out, key);
+		buf_adds(j->out, j->compact ? ":" : ": ");
+	}
+}
+
+void json_open(struct json *j, const char *key, char kind)
+{
+	assert(j->depth < JSON_DEPTH_MAX);
+	begin(j, key);
+	buf_addc(j->out, kind);
+	j->stack[j->depth] = kind;
+	j->used[j->depth++] = false;
+}
+
+void json_close(struct json *j)
+{
+	assert(j->depth > 0);
+	j->depth--;
+	if (j->used[j->depth])
+		newline(j);
+	buf_addc(j->out, j->stack[j->depth] == '{' ? '}' : ']');
+}
+
+void json_str(struct json *j, const char *key, const char *value)
+{
+	begin(j, key);
+	if (value)
+		put_string(j->out, value);
+	else
+		buf_adds(j->out, "null");
+}
+
+void json_u64(struct json *j, const char *key, uint64_t value)
+{
+	begin(j, key);
+	buf_addf(j->out, "%" PRIu64, value);
+}
+
+void json_i64(struct json *j, const char *key, int64_t value)
+{
+	begin(j, key);
+	buf_addf(j->out, "%" PRId64, value);
+}
+
+void json_bool(struct json *j, const char *key, bool value)
+{
+	begin(j, key);
+	buf_adds(j->out, value ? "true" : "false");
+}

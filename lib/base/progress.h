@@ -1,0 +1,23 @@
+/*
+ * Progress of long work. The worker calls progress_update() as often as it
+ * likes; on a terminal a bar is redrawn at most ten times a second, elsewhere
+ * one line is printed at the end. Thread-safe. A NULL progress is silent.
+ */
+#ifndef LIB_BASE_PROGRESS_H
+#define LIB_BASE_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct progress;
+
+/* Start showing @label (copied). @bytes: totals are bytes, shown as MiB. NULL when out of memory. */
+struct progress *progress_new(const char *label, uint64_t total, bool bytes);
+
+void progress_update(struct progress *p, uint64_t done);
+void progress_add(struct progress *p, uint64_t more);
+
+/* Finish: clears the bar. Returns NULL. */
+struct progress *progress_free(struct progress *p);
+
+#endif
