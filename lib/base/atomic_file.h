@@ -26,6 +26,10 @@ struct atomic_file {
 
 #define ATOMIC_FILE_INIT ((struct atomic_file){ .fd = -1 })
 
+/*
+ * Start a new version of @path, to be written through f->fd; put it in place;
+ * or drop it. The first two return 0 or a negative errno with @err set.
+ */
 int atomic_file_open(struct atomic_file *f, const char *path, mode_t mode, struct err *err);
 int atomic_file_commit(struct atomic_file *f, struct err *err);
 void atomic_file_abort(struct atomic_file *f);

@@ -30,7 +30,7 @@ int io_read_file(const char *path, size_t max_bytes, char **ret_data, size_t *re
 /* Size of the regular file or block device behind @fd in bytes. */
 int io_size(int fd, uint64_t *ret_bytes);
 
-/* Copy @len bytes from @in (at @in_off) to @out (at @out_off), keeping holes where they are free. */
+/* Copy @len bytes from @in (at @in_off) to @out (at @out_off). */
 int io_copy_range(int in, uint64_t in_off, int out, uint64_t out_off, uint64_t len);
 
 #endif

@@ -11,6 +11,7 @@
 
 enum log_level { LOG_QUIET, LOG_NORMAL, LOG_VERBOSE };
 
+/* How much is shown; LOG_NORMAL until somebody says otherwise. */
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
 

@@ -142,7 +142,8 @@ int proc_run(char *const *argv, const struct proc_options *opts, struct err *err
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
 	pid_t pid;
 
-	if ((o->input && pipe2(p.in, O_CLOEXEC) < 0) || (o->output && pipe2(p.out, O_CLOEXEC) < 0) ||
+	if ((o->input && pipe2(p.in, O_CLOEXEC) < 0) ||
+	    (o->output && pipe2(p.out, O_CLOEXEC) < 0) ||
 	    pipe2(p.errs, O_CLOEXEC) < 0 || pipe2(p.fail, O_CLOEXEC) < 0) {
 		r = -errno;
 		pipes_done(&p);
@@ -179,7 +180,8 @@ bool proc_exists(const char *name)
 	_cleanup_free_ char *copy = strdup(path ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
 	char *save = NULL;
 
-	for (char *d = copy ? strtok_r(copy, ":", &save) : NULL; d; d = strtok_r(NULL, ":", &save)) {
+	for (char *d = copy ? strtok_r(copy, ":", &save) : NULL; d;
+	     d = strtok_r(NULL, ":", &save)) {
 		_cleanup_free_ char *full = str_printf("%s/%s", d, name);
 
 		if (full && access(full, X_OK) == 0)

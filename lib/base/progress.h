@@ -11,9 +11,10 @@
 
 struct progress;
 
-/* Start showing @label (copied). @bytes: totals are bytes, shown as MiB. NULL when out of memory. */
+/* Start showing @label (copied). @bytes: totals are bytes, shown as MiB. NULL: no memory. */
 struct progress *progress_new(const char *label, uint64_t total, bool bytes);
 
+/* So much is done in all / so much more is done. */
 void progress_update(struct progress *p, uint64_t done);
 void progress_add(struct progress *p, uint64_t more);
 

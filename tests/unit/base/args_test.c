@@ -50,7 +50,8 @@ static void refusals_say_what_to_do(void **state)
 		const char *arg;
 		const char *text;
 	} cases[] = {
-		{ "--ouput=x", "build: unknown option '--ouput=x'; did you mean '--output'?\nSee: build --help" },
+		{ "--ouput=x", "build: unknown option '--ouput=x'; did you mean '--output'?\n"
+			       "See: build --help" },
 		{ "--json=1", "build: --json takes no value" },
 		{ "--output", "build: --output needs a value: --output=DIR" },
 		{ "--size=1Q", "build: --size: '1Q' is not a size such as 512M" },
