@@ -1,0 +1,90 @@
+/*
+ * dm-verity hash trees: writing one, and checking one against its data.
+ *
+ * kiln uses exactly one shape: format 1 (the salt goes in front of the block),
+ * SHA-256, 4096-byte data and hash blocks. The hash file holds the veritysetup
+ * superblock in block 0, for strangers only, and the tree from block 1, the
+ * top level first. Nothing in kiln ever reads the superblock: it is not covered
+ * by the root hash, and the kernel accepts a shortened one. Whoever activates
+ * or checks a tree takes every parameter from a signed place instead.
+ *
+ * Format: cryptsetup's verity superblock and Linux
+ * Documentation/admin-guide/device-mapper/verity.rst.
+ */
+#ifndef VERITY_TREE_H
+#define VERITY_TREE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct progress;
+
+#define VERITY_BLOCK_BYTES 4096u
+#define VERITY_DIGEST_BYTES 32u
+#define VERITY_SALT_MAX 256u /* what the superblock can hold */
+#define VERITY_UUID_BYTES 16u
+#define VERITY_HASH_START_BLOCK 1u /* the tree follows the superblock */
+#define VERITY_HASHES_PER_BLOCK (VERITY_BLOCK_BYTES / VERITY_DIGEST_BYTES)
+#define VERITY_LEVELS_MAX 7u /* 128^7 blocks is 2^61 bytes */
+#define VERITY_DATA_BYTES_MAX (UINT64_C(1) << 50)
+
+/* A positive return of verity_tree_check(): the bytes do not match the root hash. */
+enum { VERITY_CORRUPT = 1 };
+
+/* Where everything lies. Blocks count from the start of the hash file. */
+struct verity_layout {
+	uint64_t data_blocks;
+	unsigned levels; /* 0 when there is one data block: its hash is the root */
+	uint64_t level_start_block[VERITY_LEVELS_MAX]; /* [0] is the level above the data */
+	uint64_t level_blocks[VERITY_LEVELS_MAX];
+	uint64_t hash_blocks; /* of the whole hash file, superblock included */
+};
+
+/* How to work; a NULL pointer or zeroes mean the defaults. */
+struct verity_options {
+	unsigned threads; /* 0: one per CPU this process may use */
+	struct progress *progress; /* in data bytes; may be NULL */
+};
+
+/*
+ * Compute the layout of @data_bytes of data. 0; -EINVAL when it is zero or not
+ * a multiple of 4096; -EFBIG above VERITY_DATA_BYTES_MAX.
+ */
+int verity_layout(uint64_t data_bytes, struct verity_layout *ret_layout);
+
+/*
+ * kiln's own salt and UUID, functions of names only so that a rebuild gives the
+ * same bytes. The salt depends on the image's name and not on its version: an
+ * unchanged data block then keeps its hash from version to version, and the new
+ * tree compared with the old one says which blocks an update must fetch.
+ * @name and @version are the recipe's; the UUID depends on both.
+ */
+void verity_derive(const char *name, const char *version, uint8_t ret_salt[VERITY_DIGEST_BYTES],
+		   uint8_t ret_uuid[VERITY_UUID_BYTES]);
+
+/*
+ * Hash @data_bytes of @data_fd (from offset 0; a file or block device) and write
+ * superblock and tree to @hash_fd (from offset 0; layout.hash_blocks blocks).
+ * Neither fd's file position is used or moved. @opts may be NULL.
+ * Memory is a few blocks per level and thread, whatever the size.
+ * Returns 0 with the root hash in @ret_root; -EINVAL for a bad size or salt,
+ * -ENODATA when the data ends early, or the errno of a read, write or allocation.
+ */
+int verity_tree_write(int data_fd, uint64_t data_bytes, const uint8_t *salt, size_t salt_len,
+		      const uint8_t uuid[VERITY_UUID_BYTES], int hash_fd,
+		      uint8_t ret_root[VERITY_DIGEST_BYTES], const struct verity_options *opts,
+		      struct err *err);
+
+/*
+ * Check every data block and every tree block against @root. The superblock is
+ * not looked at; the spare bytes of the last block of each level must be zero
+ * (they are hashed anyway). Parameters come from a signed source of the caller.
+ * Returns 0; VERITY_CORRUPT with the first bad block named in @err; -EINVAL,
+ * -ENODATA when either file is too short, or the errno of a read.
+ */
+int verity_tree_check(int data_fd, uint64_t data_bytes, int hash_fd, const uint8_t *salt,
+		      size_t salt_len, const uint8_t root[VERITY_DIGEST_BYTES],
+		      const struct verity_options *opts, struct err *err);
+
+#endif
