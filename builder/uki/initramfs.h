@@ -1,0 +1,45 @@
+/*
+ * The initramfs: early init, the kernel modules it loads and the certificates it
+ * trusts, as a cpio archive in one zstd frame. Nothing else: no shell, no libc,
+ * no udev. Same inputs, same bytes.
+ *
+ *	/init  /modules.list  /lib/modules/RELEASE/...ko  /keys/image.pem
+ *	/proc /sys /dev /sysroot /run (empty)
+ */
+#ifndef BUILDER_UKI_INITRAMFS_H
+#define BUILDER_UKI_INITRAMFS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct err;
+
+/* The archive must fit the unpacked limit of a small machine. */
+#define INITRAMFS_MAX_BYTES (256u << 20)
+#define INITRAMFS_MODULE_MAX_BYTES (64u << 20)
+#define INITRAMFS_ZSTD_LEVEL 19
+
+struct initramfs_options {
+	const char *init; /* host path of the static early init */
+	const char *tree; /* root of the tree the modules are read from */
+	/*
+	 * Module files below @tree in load order, e.g.
+	 * "usr/lib/modules/6.1.0/kernel/fs/squashfs/squashfs.ko"; .xz, .zst and .gz are
+	 * unpacked and lose that suffix. The kernel's own signature stays on them.
+	 */
+	const char *const *modules;
+	size_t n_modules;
+	const char *certificates; /* PEM text of the image signers */
+	uint64_t epoch_s; /* mtime of everything */
+	int zstd_level; /* 0: INITRAMFS_ZSTD_LEVEL */
+};
+
+/*
+ * Build the compressed archive into @ret (appended). @ret_unpacked_bytes (may be NULL) is its size
+ * before compression. Returns 0, -EFBIG over a limit above, or a negative errno.
+ */
+int initramfs_build(const struct initramfs_options *o, struct buf *ret,
+		    uint64_t *ret_unpacked_bytes, struct err *err);
+
+#endif
