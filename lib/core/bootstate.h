@@ -1,0 +1,336 @@
+/*
+ * The boot state: which slot to boot, how often it may still be tried, and why
+ * the last boots ended as they did. Design section 11.
+ *
+ * THE PROMISE. At every instant, through a power cut after any byte of any
+ * write, some slot stays bootable, and a slot which was confirmed good is never
+ * given up for one which was not. All decisions that uphold it are taken in
+ * bootstate.c and nowhere else; selector, early init, slotctl, builder and the
+ * tests link the same object. Storing lives in bootstate_disk.c and the layout
+ * in bootstate_format.c, as unforgiving as the rules.
+ *
+ * HOW A BOOT GOES
+ *	selector:	bs_load(); then until one starts:
+ *			bs_choose(), bs_count_start(), bs_store(), read and hash the UKI,
+ *			start it; when it cannot start: bs_mark_bad() and choose again.
+ *			If bs_store() fails: bs_choose() with BS_CHOOSE_UNCOUNTED instead.
+ *			If bs_load() says BS_E_LOST: bs_rebuild() from slot descriptors.
+ *	early init:	bs_load(), bs_set_stage(), bs_store() as it gets on;
+ *			bs_mark_bad() + bs_store() + reboot when a verification fails.
+ *	slotctl:	bs_confirm() when healthy; bs_mark_failed() + reboot when not;
+ *			bs_install_begin(), write, bs_install_commit().
+ * Every rule changes only the struct in memory; nothing is decided until
+ * bs_store() returned 0. A rule that returns an error changed nothing.
+ */
+#ifndef LIB_CORE_BOOTSTATE_H
+#define LIB_CORE_BOOTSTATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/core/disk.h"
+#include "lib/core/slotdesc.h"
+
+/* ---- where things lie in the boot-state partition (1 MiB), in bytes ---- */
+#define BS_PARTITION_BYTES (1024 * 1024)
+#define BS_COPIES 2
+#define BS_RECORD_BYTES 4096
+#define BS_COPY_STRIDE_BYTES (64 * 1024)
+#define BS_COPY_OFFSET(copy) ((uint64_t)(copy) * BS_COPY_STRIDE_BYTES)
+/* Flight recorder: tail of the kernel log as text, NUL-padded; not checksummed. */
+#define BS_FLIGHT_OFFSET (512 * 1024)
+#define BS_FLIGHT_BYTES (256 * 1024)
+
+#define BS_SLOTS 2
+#define BS_SLOT_NONE 0xff
+#define BS_REFUSED_MAX 8
+#define BS_RING_MAX 16
+#define BS_TRIES_MAX 15 /* most tries a recipe may ask for */
+#define BS_TRIES_DEFAULT 3 /* when a rebuilt state knows no better */
+
+/* What a slot holds. Values are on disk: never renumber. */
+enum bs_status {
+	BS_EMPTY = 0, /* nothing usable */
+	BS_WRITING = 1, /* an install has begun; contents undefined */
+	BS_READY = 2, /* complete and verified when it was written */
+	BS_BAD = 3, /* complete, but it failed and is not tried again */
+	BS_STATUS_COUNT
+};
+
+/* How far a boot got. Values are on disk: never renumber; later is further. */
+enum bs_stage {
+	BS_STAGE_NONE = 0,
+	BS_STAGE_SELECTED = 1, /* counted, about to be loaded */
+	BS_STAGE_LOADED = 2, /* UKI read, hash right, about to start */
+	BS_STAGE_KERNEL = 3, /* early init runs */
+	BS_STAGE_VERITY = 4, /* root verified and active */
+	BS_STAGE_ROOT = 5, /* root and state are mounted, switching */
+	BS_STAGE_USERSPACE = 6, /* the system manager runs */
+	BS_STAGE_CONFIRMED = 7,
+	BS_STAGE_COUNT
+};
+
+/* Why a boot failed. Values are on disk: never renumber, only append. */
+enum bs_reason {
+	BS_REASON_NONE = 0,
+	BS_REASON_NO_VERDICT = 1, /* it stopped without a word: reset, hang, power cut, panic */
+	BS_REASON_TRIES_EXHAUSTED = 2,
+	BS_REASON_NO_PARTITION = 3, /* a partition of the slot is missing or too small */
+	BS_REASON_UKI_READ = 4, /* I/O error */
+	BS_REASON_UKI_SIZE = 5,
+	BS_REASON_UKI_HASH = 6,
+	BS_REASON_UKI_REFUSED = 7, /* firmware did not accept it: signature, format */
+	BS_REASON_UKI_RETURNED = 8, /* it started and came back */
+	BS_REASON_MEMORY = 9,
+	BS_REASON_BELOW_FLOOR = 10, /* older than the rollback floor */
+	BS_REASON_CMDLINE = 11, /* verity parameters missing or wrong */
+	BS_REASON_MODULES = 12, /* a kernel module did not load */
+	BS_REASON_NO_DEVICE = 13, /* the disk did not appear */
+	BS_REASON_SIGNATURE = 14, /* root hash signature missing or wrong */
+	BS_REASON_VERITY = 15, /* device-mapper refused, or a block was corrupt */
+	BS_REASON_ROOT_MOUNT = 16,
+	BS_REASON_STATE = 17, /* the state partition: mkfs, fsck, mount */
+	BS_REASON_SWITCH_ROOT = 18,
+	BS_REASON_HEALTH = 19, /* a health check failed */
+	BS_REASON_HEALTH_TIMEOUT = 20,
+	BS_REASON_OPERATOR = 21, /* somebody said so: rollback */
+	BS_REASON_OTHER = 22,
+	BS_REASON_COUNT
+};
+
+/* Positive results of this module. */
+enum bs_error {
+	BS_OK = 0,
+	BS_E_LOST, /* no valid copy: rebuild */
+	BS_E_NEWER, /* a newer kiln wrote this: boot, but never write */
+	BS_E_READBACK, /* what was read back is not what was written */
+	BS_E_MAGIC, /* decode: no record here */
+	BS_E_SEAL, /* decode: checksum wrong */
+	BS_E_FIELD, /* decode: sealed, but a field makes no sense */
+	BS_E_NO_SLOT, /* nothing can be started */
+	BS_E_SLOT, /* no such slot, or not the running one */
+	BS_E_STATUS, /* the slot's status does not allow that */
+	BS_E_RUNNING, /* the running slot is never written */
+	BS_E_ONLY_GOOD, /* that would give up the only slot known to be good */
+	BS_E_REFUSED, /* that root hash failed before and is refused */
+	BS_E_FLOOR, /* the image is older than the rollback floor */
+	BS_E_DIFFERENT, /* the slot holds another image than named */
+};
+
+struct bs_slot {
+	enum bs_status status;
+	uint8_t priority; /* higher is tried first; 0 to 15 */
+	uint8_t tries_left; /* starts left for a slot not yet good */
+	uint8_t tries_max; /* tries of a fresh install; for a good slot, unconfirmed boots allowed */
+	bool good; /* confirmed at least once since it was written */
+	uint8_t unconfirmed; /* starts since the last confirm; saturates at 255 */
+	enum bs_stage stage; /* furthest stage of its last boot */
+	enum bs_reason reason; /* why its last boot failed, or NONE */
+	struct slotdesc image; /* version, root hash, UKI size and hash, epoch */
+};
+
+/* One boot in the ring. */
+struct bs_boot {
+	uint64_t number; /* the boot counter of that start; 0: entry unused */
+	uint8_t slot; /* 0 or 1 */
+	enum bs_stage stage;
+	enum bs_reason reason;
+};
+
+/* A root hash that failed; it is not installed again until told. */
+struct bs_refused {
+	uint8_t root_hash[32]; /* all zero: entry unused */
+	enum bs_reason reason;
+};
+
+/* The whole record, decoded. About 2 KiB. */
+struct bs {
+	uint64_t sequence; /* of the copy it came from; bs_store() counts it up */
+	uint64_t boots; /* boot counter: starts ever counted */
+	uint64_t floor; /* lowest image epoch that may boot; never falls */
+	uint8_t current; /* slot started last, or BS_SLOT_NONE */
+	uint8_t oneshot; /* slot to start once, or BS_SLOT_NONE */
+	bool rebuilt; /* made from slot descriptors, not confirmed since */
+	struct bs_slot slot[BS_SLOTS];
+	struct bs_refused refused[BS_REFUSED_MAX]; /* newest first */
+	struct bs_boot ring[BS_RING_MAX]; /* newest first */
+};
+
+/* ---- making a state ---- */
+
+/*
+ * The state of a fresh image: slot a holds @image, ready, priority 1, @tries (1 to
+ * BS_TRIES_MAX) tries, not yet good; slot b empty. BS_E_FIELD when @tries or
+ * @image makes no sense.
+ */
+int bs_init_fresh(const struct slotdesc *image, unsigned int tries, struct bs *ret);
+
+/*
+ * Rebuild after BS_E_LOST from the slot descriptors that were readable (NULL:
+ * none). Slots become ready but not good, a before b. The floor becomes the
+ * lower of the two epochs. Never fails; with no descriptor nothing will be
+ * bootable.
+ */
+void bs_rebuild(const struct slotdesc *a, const struct slotdesc *b, struct bs *ret);
+
+/* ---- choosing and starting (selector) ---- */
+
+/* Flags of bs_choose(). */
+#define BS_CHOOSE_UNCOUNTED 1u /* the record cannot be stored: never a trial */
+
+/*
+ * The slot to start now, leaving out the slots in the bit set @failed_mask (bit
+ * n: slot n failed already in this boot). In this order: the one-shot slot; the
+ * highest priority among ready slots that have tries left, or are good with
+ * fewer unconfirmed boots than allowed; a good slot whatever its count; a ready
+ * slot whatever its tries, rather than none. Slots below the floor never.
+ * With BS_CHOOSE_UNCOUNTED only good slots (any ready one when the state was
+ * rebuilt and nothing is known to be good). BS_E_NO_SLOT.
+ */
+int bs_choose(const struct bs *bs, unsigned int failed_mask, unsigned int flags,
+	      unsigned int *ret_slot);
+
+/*
+ * Count one start of @slot, which bs_choose() named. To be stored *before* the
+ * start. Uses up a try, or counts an unconfirmed boot; clears the one-shot;
+ * closes the books on the previous boot (BS_REASON_NO_VERDICT if it ended
+ * without confirm or failure) and gives up a trial that used up its tries while
+ * a good slot is there. BS_E_SLOT, BS_E_STATUS.
+ */
+int bs_count_start(struct bs *bs, unsigned int slot);
+
+/* ---- how the running boot gets on (selector, early init, slotctl) ---- */
+
+/* The slot started last reached @stage; an earlier stage than known is ignored. BS_E_SLOT. */
+int bs_set_stage(struct bs *bs, enum bs_stage stage);
+
+/*
+ * The boot of @slot (the one started last) failed for @reason; the tries
+ * decide what becomes of it. BS_E_SLOT.
+ */
+int bs_mark_failed(struct bs *bs, unsigned int slot, enum bs_reason reason);
+
+/*
+ * The boot of @slot (the one started last) failed for @reason and trying again
+ * is pointless: a trial becomes bad and its root hash refused, if a good slot
+ * is left; otherwise its tries end. A good slot stays good but steps back
+ * behind any other that can boot. BS_E_SLOT.
+ */
+int bs_mark_bad(struct bs *bs, unsigned int slot, enum bs_reason reason);
+
+/*
+ * @slot is healthy: it becomes good, its unconfirmed boots are forgotten, the
+ * floor rises to its epoch. Only for the slot started last: BS_E_SLOT;
+ * BS_E_STATUS if it is not ready.
+ */
+int bs_confirm(struct bs *bs, unsigned int slot);
+
+/* ---- installing (slotctl; the builder for slot b) ---- */
+
+/*
+ * May @image be written to @slot while @running runs (BS_SLOT_NONE: the disk is
+ * not running)? Refusals, in order: BS_E_SLOT, BS_E_RUNNING, BS_E_FIELD, BS_E_FLOOR,
+ * BS_E_REFUSED (unless @allow_refused), BS_E_ONLY_GOOD: the slot is good and the
+ * running one is not confirmed in this boot (or no other good slot exists).
+ */
+int bs_install_check(const struct bs *bs, unsigned int slot, unsigned int running,
+		     const struct slotdesc *image, bool allow_refused);
+
+/*
+ * The same checks, then the slot becomes `writing` and remembers @image. To be
+ * stored before its first byte is written. May be repeated: resume or restart.
+ */
+int bs_install_begin(struct bs *bs, unsigned int slot, unsigned int running,
+		     const struct slotdesc *image, bool allow_refused);
+
+/*
+ * Everything is written, flushed, and verified as read back: `writing` becomes
+ * `ready`, first in line, with @tries tries. BS_E_STATUS if no install had begun,
+ * BS_E_DIFFERENT if @image is not the one begun, BS_E_FIELD.
+ */
+int bs_install_commit(struct bs *bs, unsigned int slot, const struct slotdesc *image,
+		      unsigned int tries);
+
+/* ---- an operator's wishes (slotctl) ---- */
+
+/*
+ * Prefer @slot from the next boot on. Only to a good slot not below the floor:
+ * BS_E_SLOT, BS_E_STATUS, BS_E_FLOOR.
+ */
+int bs_rollback(struct bs *bs, unsigned int slot);
+
+/* Start @slot once (BS_SLOT_NONE: forget it). It must be ready: as bs_rollback(). */
+int bs_set_oneshot(struct bs *bs, unsigned int slot);
+
+/* Is this root hash refused? With @ret_reason (may be NULL) why. */
+bool bs_is_refused(const struct bs *bs, const uint8_t root_hash[32], enum bs_reason *ret_reason);
+
+/* Forget a refusal; true if there was one. */
+bool bs_forgive(struct bs *bs, const uint8_t root_hash[32]);
+
+/* ---- questions ---- */
+
+/* True when bs_choose() would take @slot while it can count (it has a chance of its own). */
+bool bs_slot_bootable(const struct bs *bs, unsigned int slot);
+
+/* True when @slot is ready, good and not below the floor. */
+bool bs_slot_good(const struct bs *bs, unsigned int slot);
+
+/* True when the slot started last was confirmed in this boot. */
+bool bs_boot_confirmed(const struct bs *bs);
+
+/* ---- the record on disk ---- */
+
+/* Encode @bs with its sequence. Never fails: a state that cannot be encoded is a bug (assert). */
+void bs_encode(const struct bs *bs, uint8_t out[BS_RECORD_BYTES]);
+
+/* Decode one copy. BS_E_MAGIC, BS_E_SEAL, BS_E_NEWER, BS_E_FIELD; @ret only on BS_OK. */
+int bs_decode(const uint8_t data[BS_RECORD_BYTES], struct bs *ret);
+
+/*
+ * A boot-state partition in use. About 8 KiB of scratch: give it static
+ * storage. Fields are private.
+ */
+struct bs_disk {
+	const struct disk_ops *ops; /* offsets from the start of the partition */
+	int target; /* copy to overwrite next */
+	bool newer; /* a newer format was seen: never write */
+	int copy_error[BS_COPIES]; /* per copy: 0, enum bs_error, or the read's code */
+	uint8_t record[BS_RECORD_BYTES];
+	uint8_t check[BS_RECORD_BYTES];
+};
+
+/*
+ * Read both copies and take the newest valid one. BS_OK; BS_E_LOST: nothing valid
+ * (then bs_rebuild(), and bs_store() may write); BS_E_NEWER: only copies of a
+ * newer format are valid (bs_store() will refuse). When one copy is ours and
+ * the other newer: BS_OK, and bs_store() refuses. @ret_bs only on BS_OK; @disk is
+ * initialised in any case and keeps @ops.
+ */
+int bs_load(struct bs_disk *disk, const struct disk_ops *ops, struct bs *ret_bs);
+
+/*
+ * Store @bs over the older copy: count up its sequence, write, flush, read back,
+ * compare. 0; BS_E_NEWER; BS_E_READBACK; or a negative code of the callbacks. After a
+ * failure the newer copy on disk is still whole and @bs->sequence unchanged.
+ */
+int bs_store(struct bs_disk *disk, struct bs *bs);
+
+/*
+ * Fill a new partition: both copies hold @bs. For the builder and for
+ * provisioning only; never on a disk that may hold a state.
+ */
+int bs_create(struct bs_disk *disk, const struct disk_ops *ops, struct bs *bs);
+
+/* ---- words (stable, for --json and metrics) and sentences ---- */
+const char *bs_status_name(enum bs_status status); /* "ready" */
+const char *bs_stage_name(enum bs_stage stage); /* "userspace" */
+const char *bs_reason_name(enum bs_reason reason); /* "health-timeout" */
+const char *bs_reason_text(enum bs_reason reason); /* "the health checks did not finish in time" */
+const char *bs_error_text(int error); /* enum bs_error; negative: "input/output error" */
+
+/* "a", "b", or "none". */
+const char *bs_slot_name(unsigned int slot);
+
+#endif
