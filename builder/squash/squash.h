@@ -17,7 +17,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct buf;
 struct err;
 struct manifest;
 
@@ -31,7 +30,7 @@ struct manifest;
 struct squash_options {
 	const char *tree; /* directory whose content becomes the root */
 	const char *output; /* file to write; an existing one is replaced */
-	const char *scratch; /* existing directory for the sort file; NULL: the folder of output */
+	const struct manifest *manifest; /* of the tree: gives the order of files; NULL: by path */
 	uint64_t epoch_s; /* SOURCE_DATE_EPOCH: time of the file system and of its root directory */
 	unsigned zstd_level; /* 1...22; 0: SQUASH_ZSTD_LEVEL */
 	uint32_t block_bytes; /* power of two, 4K...1M; 0: SQUASH_BLOCK_BYTES */
@@ -56,10 +55,11 @@ int squash_pack(const struct squash_options *o, uint64_t *ret_bytes, struct err 
 int squash_read_back(const char *image, const struct manifest *m, struct err *err);
 
 /*
- * Check that a root of @image_bytes fits its slot. When it does not, @err says by how much
- * and names the largest packages of @tree (by their dpkg file lists) and the largest files
- * no package owns. Returns 0, -ENOSPC, or another negative errno.
+ * Check that a root of @image_bytes fits its slot. When it does not, @err says by how much and
+ * names the largest packages of the tree with manifest @m (by its dpkg database; @tree may be
+ * NULL: then the largest files). Returns 0, -ENOSPC, or another negative errno.
  */
-int squash_check_fit(const char *tree, uint64_t image_bytes, uint64_t slot_bytes, struct err *err);
+int squash_check_fit(const char *tree, const struct manifest *m, uint64_t image_bytes,
+		     uint64_t slot_bytes, struct err *err);
 
 #endif

@@ -15,18 +15,18 @@
 struct buf;
 struct err;
 
-/* The archive must fit the unpacked limit of a small machine. */
-#define INITRAMFS_MAX_BYTES (256u << 20)
-#define INITRAMFS_MODULE_MAX_BYTES (64u << 20)
+/* Unpacked, the archive must leave room in a small machine's memory. */
+#define INITRAMFS_MAX_BYTES (128u << 20)
+#define INITRAMFS_FILE_MAX_BYTES (32u << 20)
+#define INITRAMFS_MODULES_MAX 1024u
 #define INITRAMFS_ZSTD_LEVEL 19
 
 struct initramfs_options {
 	const char *init; /* host path of the static early init */
-	const char *tree; /* root of the tree the modules are read from */
+	const char *modules_dir; /* what the module paths are relative to; NULL without modules */
 	/*
-	 * Module files below @tree in load order, e.g.
-	 * "usr/lib/modules/6.1.0/kernel/fs/squashfs/squashfs.ko"; .xz, .zst and .gz are
-	 * unpacked and lose that suffix. The kernel's own signature stays on them.
+	 * Modules in load order, "lib/modules/RELEASE/kernel/...ko", uncompressed and with the
+	 * kernel's signature still on them (Secure Boot's lockdown asks for it).
 	 */
 	const char *const *modules;
 	size_t n_modules;

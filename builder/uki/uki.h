@@ -14,25 +14,24 @@
 
 struct buf;
 struct err;
+struct verity_params; /* lib/core/verity_table.h */
 
 #define UKI_STUB_PATH "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 #define UKI_MAX_BYTES (1u << 30)
+#define UKI_CMDLINE_MAX 2047 /* bytes x86-64 kernels take, without the NUL */
 
 /* What the signed kernel command line says about the root (kiln-image(5)). */
 struct uki_cmdline {
-	const char *image, *version; /* kiln.image, kiln.version: no blanks, quotes or control characters */
-	const uint8_t *root_hash; /* 32 bytes */
-	uint64_t data_blocks; /* of 4096 bytes */
-	uint64_t hash_start_block; /* first block of the tree in the verity partition */
-	const uint8_t *salt; /* up to 32 bytes */
-	size_t salt_len;
+	const char *image, *version; /* kiln.image, kiln.version */
+	const struct verity_params *verity; /* kiln.roothash, kiln.verity */
 	const char *extra; /* recipe's kernel.cmdline; NULL or "" for none */
 };
 
 /*
- * The command line as an owned string. -EINVAL when a word would be read differently by
- * early init than it was meant (a blank in the version, an extra that names a kiln.
- * parameter or panic=), -E2BIG over the kernel's 2048 bytes.
+ * The command line as an owned string, read back with the parsers early init uses.
+ * -EINVAL when the image's name or version is no plain word, or the recipe's part names a
+ * parameter that kiln sets (kiln.*, panic, root, init...) or leaves a quote open; -E2BIG over the
+ * kernel's 2048 bytes.
  */
 int uki_cmdline_build(const struct uki_cmdline *c, char **ret, struct err *err);
 

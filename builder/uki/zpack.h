@@ -1,6 +1,6 @@
 /*
- * Whole-buffer compression by libarchive's filters, the one place here that
- * includes it: zstd out; zstd, xz, gzip or nothing in.
+ * Whole-buffer zstd compression by libarchive's filter: the initramfs is the only
+ * user, so the builder needs no further library for it.
  */
 #ifndef BUILDER_UKI_ZPACK_H
 #define BUILDER_UKI_ZPACK_H
@@ -15,11 +15,5 @@ struct err;
  * function of the input.
  */
 int zpack_zstd(const void *data, size_t len, int level, struct buf *ret, struct err *err);
-
-/*
- * Append what @data unpacks to (by content, not by name) to @ret; -EFBIG when over
- * @max_bytes, -EBADMSG when broken.
- */
-int zpack_unpack(const void *data, size_t len, size_t max_bytes, struct buf *ret, struct err *err);
 
 #endif

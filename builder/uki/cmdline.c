@@ -1,0 +1,117 @@
+/*
+ * The signed kernel command line: uki_cmdline_build() of uki.h. Its words are
+ * the only source of verity parameters early init has, so they are read back
+ * with its own parser before anyone signs them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "builder/uki/uki.h"
+#include "lib/base/buf.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/err.h"
+#include "lib/core/bytes.h"
+#include "lib/core/cmdline.h"
+#include "lib/core/verity_table.h"
+#include "lib/core/version.h"
+
+/*
+ * What kiln decides for every image: never stay dead after a panic, never let a
+ * generator of systemd look for another root or ask questions on the console.
+ */
+static const char fixed_words[] = "ro panic=-1 systemd.gpt_auto=no systemd.firstboot=off";
+
+/* Words of a recipe that would undo a promise, or be ignored without a message. */
+static const char *const refused_keys[] = {
+	"panic", "ro", "rw", "root", "rootfstype", "rootflags", "roothash", "init", "rdinit",
+	"initrd", "noinitrd", "systemd.gpt_auto", "systemd.firstboot", "systemd.verity",
+};
+
+static bool key_refused(const struct cmdline_token *t)
+{
+	if (t->key_len >= 5 && !memcmp(t->key, "kiln.", 5))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(refused_keys); i++)
+		if (t->key_len == strlen(refused_keys[i]) &&
+		    !memcmp(t->key, refused_keys[i], t->key_len))
+			return true;
+	return false;
+}
+
+static int check_extra(const char *extra, struct err *err)
+{
+	const char *at = extra, *end = extra + strlen(extra);
+	struct cmdline_token t;
+	int r = cmdline_check(extra, strlen(extra), "kiln.");
+
+	if (r != CMDLINE_OK)
+		return err_set(err, -EINVAL, "kernel.cmdline: %s", cmdline_error_text(r));
+	while (cmdline_next(&at, end, &t)) {
+		if (t.key_len == 2 && !memcmp(t.key, "--", 2))
+			return err_set(err, -EINVAL,
+				       "kernel.cmdline: '--' would hand the rest to early init");
+		if (key_refused(&t))
+			return err_set(err, -EINVAL,
+				       "kernel.cmdline: '%.*s' is set by kiln and cannot be changed",
+				       (int)t.key_len, t.key);
+	}
+	return 0;
+}
+
+/* Early init will read exactly these bytes with exactly this code. */
+static int read_back(const char *line, const struct uki_cmdline *c, struct err *err)
+{
+	struct verity_params p;
+	int r = cmdline_check(line, strlen(line), "kiln.");
+
+	if (r != CMDLINE_OK)
+		return err_set(err, -EINVAL, "kernel command line: %s", cmdline_error_text(r));
+	r = verity_params_from_cmdline(line, strlen(line), &p);
+	if (r != VERITY_OK)
+		return err_set(err, -EINVAL, "kernel command line: %s", verity_error_text(r));
+	if (memcmp(p.root_hash, c->verity->root_hash, sizeof(p.root_hash)) != 0 ||
+	    p.data_blocks != c->verity->data_blocks ||
+	    p.hash_start_block != c->verity->hash_start_block ||
+	    p.salt_bytes != c->verity->salt_bytes ||
+	    memcmp(p.salt, c->verity->salt, p.salt_bytes) != 0)
+		return err_set(err, -EINVAL, "kernel command line: does not read back as written");
+	return 0;
+}
+
+int uki_cmdline_build(const struct uki_cmdline *c, char **ret, struct err *err)
+{
+	char verity[VERITY_PARAM_TEXT_SIZE], root_hash[2 * VERITY_HASH_BYTES + 1];
+	const char *extra = c->extra ? c->extra : "";
+	_cleanup_free_ char *line = NULL;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int r;
+
+	if (!version_valid(c->image, true) || !version_valid(c->version, true))
+		return err_set(err, -EINVAL,
+			       "image name '%s' or version '%s' is no plain word of up to %d characters",
+			       c->image, c->version, VERSION_TEXT_SIZE - 1);
+	r = verity_params_format(c->verity, verity, sizeof(verity));
+	if (r != VERITY_OK)
+		return err_set(err, -EINVAL, "verity parameters: %s", verity_error_text(r));
+	r = check_extra(extra, err);
+	if (r < 0)
+		return r;
+	bytes_to_hex(c->verity->root_hash, VERITY_HASH_BYTES, root_hash);
+	buf_addf(&b, "kiln.image=%s kiln.version=%s kiln.roothash=%s kiln.verity=%s %s", c->image,
+		 c->version, root_hash, verity, fixed_words);
+	extra += strspn(extra, " ");
+	if (*extra)
+		buf_addf(&b, " %s", extra);
+	line = buf_take(&b);
+	if (!line)
+		return err_oom(err);
+	if (strlen(line) > UKI_CMDLINE_MAX)
+		return err_set(err, -E2BIG,
+			       "the kernel command line has %zu bytes, %zu more than the kernel takes",
+			       strlen(line), strlen(line) - UKI_CMDLINE_MAX);
+	r = read_back(line, c, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(line);
+	return 0;
+}
