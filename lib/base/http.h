@@ -7,8 +7,8 @@
  * handed to the job's `done`, which checks it: nothing here trusts a server.
  *
  * Transient failures (no connection, 5xx, 429, a stall, an early close) are
- * retried with growing pauses; attempts that moved bytes are not held against the
- * server. A 4xx goes on to the next URL. Redirects are followed up to
+ * retried with growing pauses; attempts that moved 16 KiB or more are not held against
+ * the server. A 4xx goes on to the next URL. Redirects are followed up to
  * HTTP_REDIRECTS_MAX and only to http and https (never from https to http);
  * file: is accepted only when the caller itself names it. Proxies come from the
  * environment as curl documents.
