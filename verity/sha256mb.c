@@ -1,0 +1,148 @@
+/*
+ * SHA-256 of many messages at once: choosing the kernel, and cutting
+ * prefix || data || padding into 64-byte blocks without copying the data.
+ */
+#include "verity/sha256mb.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* The one-block function of libcrypto is deprecated and has no successor. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
+
+#include "verity/sha256_kernels.h"
+
+const uint32_t sha256_k[64] __attribute__((aligned(64))) = {
+	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
+	0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
+	0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
+	0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7,
+	0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc,
+	0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+	0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116,
+	0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+	0xc67178f2,
+};
+
+static bool portable_available(void)
+{
+	return true;
+}
+
+static void portable_run(uint32_t (*state)[8], const uint8_t *const *data, size_t n_blocks)
+{
+	SHA256_CTX ctx;
+
+	memset(&ctx, 0, sizeof(ctx));
+	memcpy(ctx.h, state[0], sizeof(state[0]));
+	for (size_t i = 0; i < n_blocks; i++)
+		SHA256_Transform(&ctx, data[0] + i * 64);
+	memcpy(state[0], ctx.h, sizeof(state[0]));
+}
+
+const struct sha256mb_kernel sha256mb_kernels[] = {
+#if defined(__x86_64__)
+	{ "shani", 2, sha256_shani_available, sha256_shani_run },
+	{ "avx512", 16, sha256_avx512_available, sha256_avx512_run },
+	{ "avx2", 8, sha256_avx2_available, sha256_avx2_run },
+#endif
+	{ "portable", 1, portable_available, portable_run },
+	{ NULL, 0, NULL, NULL },
+};
+
+const struct sha256mb_kernel *sha256mb_select(const char *name)
+{
+	for (const struct sha256mb_kernel *k = sha256mb_kernels; k->name; k++)
+		if (name ? strcmp(k->name, name) == 0 && k->available() : k->available())
+			return k;
+	return NULL;
+}
+
+void sha256mb_init(struct sha256mb *mb, const uint8_t *prefix, size_t prefix_len,
+		   const struct sha256mb_kernel *kernel)
+{
+	static const uint32_t initial[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+					     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
+	size_t whole = prefix_len / 64;
+
+	assert(prefix_len <= SHA256MB_PREFIX_MAX);
+	memset(mb, 0, sizeof(*mb));
+	mb->kernel = kernel ? kernel : sha256mb_select(NULL);
+	assert(mb->kernel->lanes <= SHA256MB_LANES_MAX);
+	memcpy(mb->state, initial, sizeof(initial));
+	mb->prefix_len = prefix_len;
+	mb->rest_len = (unsigned)(prefix_len % 64);
+	if (whole)
+		portable_run(&mb->state, &prefix, whole);
+	if (mb->rest_len)
+		memcpy(mb->rest, prefix + whole * 64, mb->rest_len);
+}
+
+/* The last one or two blocks: what is left of the data, 0x80, zeroes, the bit count. */
+static size_t make_tail(const struct sha256mb *mb, const uint8_t *data, size_t len,
+			uint8_t tail[128])
+{
+	size_t left = mb->rest_len; /* len is a multiple of 64, so the tail is as long as the rest */
+	size_t blocks = left + 9 <= 64 ? 1 : 2;
+	uint64_t bits = (mb->prefix_len + len) * 8;
+
+	memset(tail, 0, 128);
+	memcpy(tail, data + len - left, left);
+	tail[left] = 0x80;
+	for (unsigned i = 0; i < 8; i++)
+		tail[blocks * 64 - 1 - i] = (uint8_t)(bits >> (8 * i));
+	return blocks;
+}
+
+static void put_digest(const uint32_t state[8], uint8_t digest[32])
+{
+	for (unsigned i = 0; i < 8; i++) {
+		uint32_t be = __builtin_bswap32(state[i]);
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+		be = state[i];
+#endif
+		memcpy(digest + 4 * i, &be, 4);
+	}
+}
+
+/* One group of as many messages as the kernel has lanes; lanes past @n repeat the last message. */
+static void hash_group(const struct sha256mb *mb, const uint8_t *data, size_t len, size_t n,
+		       uint8_t (*digests)[32])
+{
+	uint32_t state[SHA256MB_LANES_MAX][8];
+	uint8_t edge[SHA256MB_LANES_MAX][128];
+	const uint8_t *body[SHA256MB_LANES_MAX], *edges[SHA256MB_LANES_MAX];
+	unsigned lanes = mb->kernel->lanes;
+	size_t head = mb->rest_len ? 64 - mb->rest_len : 0, tail_blocks = 0;
+
+	for (unsigned i = 0; i < lanes; i++) {
+		body[i] = data + (i < n ? i : n - 1) * len;
+		edges[i] = edge[i];
+		memcpy(state[i], mb->state, sizeof(state[i]));
+		memcpy(edge[i], mb->rest, mb->rest_len);
+		memcpy(edge[i] + mb->rest_len, body[i], head);
+	}
+	if (head)
+		mb->kernel->run(state, edges, 1);
+	for (unsigned i = 0; i < lanes; i++) {
+		tail_blocks = make_tail(mb, body[i], len, edge[i]);
+		body[i] += head;
+	}
+	mb->kernel->run(state, body, (len - head) / 64);
+	mb->kernel->run(state, edges, tail_blocks);
+	for (unsigned i = 0; i < n; i++)
+		put_digest(state[i], digests[i]);
+}
+
+void sha256mb_hash(const struct sha256mb *mb, const uint8_t *data, size_t len, size_t n,
+		   uint8_t (*digests)[32])
+{
+	unsigned lanes = mb->kernel->lanes;
+
+	assert(len >= 64 && len % 64 == 0);
+	for (size_t i = 0; i < n; i += lanes)
+		hash_group(mb, data + i * len, len, n - i < lanes ? n - i : lanes, digests + i);
+}
