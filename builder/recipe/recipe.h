@@ -28,7 +28,7 @@ struct recipe_strv {
 
 struct recipe_file {
 	char *path; /* absolute path in the image */
-	char *source; /* host path, resolved below the folder of the recipe that names it; NULL: use content */
+	char *source; /* absolute host path, found beside the recipe that names it; NULL: use content */
 	char *content; /* literal content; NULL: use source */
 	char *link; /* symbolic link target; NULL for a regular file */
 	uint32_t mode; /* permission bits, default 0644 */
@@ -57,7 +57,8 @@ struct recipe {
 	char *name; /* IMAGE_ID: [a-z0-9][a-z0-9._-]* */
 	char *version; /* IMAGE_VERSION */
 	char *architecture; /* Debian's name; "amd64" */
-	char *dir; /* folder of the top recipe file */
+	char *dir; /* folder of the top recipe file, absolute; NULL when read from memory */
+	char *shipped_dir; /* folder of kiln's own recipes, absolute; NULL when there is none */
 	char *file; /* path of the top recipe file as given */
 
 	char *suite; /* distribution.suite: bookworm, trixie */
