@@ -10,6 +10,7 @@
 #ifndef LIB_CORE_SLOTDESC_H
 #define LIB_CORE_SLOTDESC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/core/sha256.h"
@@ -52,6 +53,12 @@ struct slotdesc {
 	char version[VERSION_TEXT_SIZE];
 	uint64_t epoch; /* compared with the rollback floor */
 };
+
+/*
+ * True when @d may be stored: a UKI of some size, and a name and a version that
+ * version_valid() takes (with '_') and that are zero after their NUL.
+ */
+bool slotdesc_valid(const struct slotdesc *d);
 
 /*
  * Encode @d. @out is all of the partition's last 4096 bytes. Only
