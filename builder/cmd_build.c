@@ -1,11 +1,17 @@
 /* `kiln build`: bake a recipe. */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "builder/commands.h"
 #include "builder/pipeline.h"
+#include "builder/rootfs/sandbox.h"
+#include "builder/workdir.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
@@ -74,11 +80,77 @@ static void print_text(const struct pipeline_result *r)
 	printf("next       kiln boot %s\n", r->disk);
 }
 
+static int build(const struct pipeline_options *p, bool json, struct err *err)
+{
+	struct pipeline_result result;
+	int r = pipeline_build(p, &result, err);
+
+	if (r == -EINVAL)
+		return EXIT_USAGE;
+	if (r == -EBADMSG)
+		return EXIT_REFUSED;
+	if (r != 0)
+		return EXIT_FAILED;
+	if (json)
+		print_json(&result);
+	else
+		print_text(&result);
+	pipeline_result_done(&result);
+	return EXIT_OK;
+}
+
+static volatile sig_atomic_t stopped_by;
+
+static void on_stop(int sig)
+{
+	stopped_by = sig;
+}
+
+/*
+ * Build in a child, so that ^C leaves nothing: the child is killed, its sandbox
+ * dies with it, and what it left in the work directory is removed here.
+ */
+static int build_supervised(const struct pipeline_options *p, bool json, struct err *err)
+{
+	struct sigaction stop = { .sa_handler = on_stop };
+	struct sandbox *sb = NULL;
+	int status = 0;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return err_set(err, EXIT_FAILED, "cannot start the build: %s", strerror(errno));
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		status = build(p, json, err);
+		if (status != EXIT_OK)
+			log_error("%s", err->text);
+		fflush(NULL);
+		_exit(status);
+	}
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGHUP, &stop, NULL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		if (stopped_by)
+			kill(pid, SIGKILL);
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	if (sandbox_new(&sb, NULL) == 0)
+		workdir_sweep(sb);
+	sandbox_free(sb);
+	if (stopped_by)
+		err_set(err, 0, "stopped; nothing was changed");
+	else
+		err_set(err, 0, "the build was killed by signal %d", WTERMSIG(status));
+	return EXIT_FAILED;
+}
+
 static int run(const struct command *cmd, int argc, char **argv, struct err *err)
 {
 	struct opts o = { .output = "out", .engine = "fast" };
 	struct pipeline_options p;
-	struct pipeline_result result;
 	int r = args_parse(cmd, argc, argv, &o, err);
 
 	if (r < 0)
@@ -95,19 +167,7 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 	}
 	if (o.verbose)
 		log_set_level(LOG_VERBOSE);
-	r = pipeline_build(&p, &result, err);
-	if (r == -EINVAL)
-		return EXIT_USAGE;
-	if (r == -EBADMSG)
-		return EXIT_REFUSED;
-	if (r != 0)
-		return EXIT_FAILED;
-	if (o.json)
-		print_json(&result);
-	else
-		print_text(&result);
-	pipeline_result_done(&result);
-	return EXIT_OK;
+	return build_supervised(&p, o.json, err);
 }
 
 const struct command cmd_build = {

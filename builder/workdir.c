@@ -45,12 +45,19 @@ static void remove_stale(const char *path, const struct sandbox *sb)
 	sandbox_remove_tree(sb, path, NULL);
 }
 
-static void remove_stale_all(const char *base, const char *prefix, const struct sandbox *sb)
+static char *prefix_of_user(void)
 {
+	return str_printf("kiln-%u-", (unsigned)geteuid());
+}
+
+void workdir_sweep(const struct sandbox *sb)
+{
+	const char *base = base_dir();
+	_cleanup_free_ char *prefix = prefix_of_user();
 	_cleanup_closedir_ DIR *d = opendir(base);
 	struct dirent *e;
 
-	while (d && (e = readdir(d))) {
+	while (prefix && d && (e = readdir(d))) {
 		_cleanup_free_ char *path = NULL;
 
 		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0)
@@ -64,13 +71,13 @@ static void remove_stale_all(const char *base, const char *prefix, const struct 
 int workdir_open(struct workdir *w, const struct sandbox *sb, struct err *err)
 {
 	const char *base = base_dir();
-	_cleanup_free_ char *prefix = str_printf("kiln-%u-", (unsigned)geteuid());
+	_cleanup_free_ char *prefix = prefix_of_user();
 	_cleanup_free_ char *path = NULL, *lock = NULL;
 
 	*w = WORKDIR_INIT;
 	if (!prefix)
 		return err_oom(err);
-	remove_stale_all(base, prefix, sb);
+	workdir_sweep(sb);
 	path = str_printf("%s/%sXXXXXX", base, prefix);
 	if (!path)
 		return err_oom(err);

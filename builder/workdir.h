@@ -22,6 +22,9 @@ struct workdir {
  */
 int workdir_open(struct workdir *w, const struct sandbox *sb, struct err *err);
 
+/* Remove what killed builds of this user left; errors wait for the next try. */
+void workdir_sweep(const struct sandbox *sb);
+
 /* Path of @name inside; owned by the caller, NULL when out of memory. */
 char *workdir_path(const struct workdir *w, const char *name);
 

@@ -1,9 +1,13 @@
 # Tests. Unit tests are found by name: tests/unit/AREA/NAME_test.c becomes
 # $(O)/tests/unit/AREA/NAME_test, linked with the libraries of its area.
 
-unit_src := $(sort $(wildcard tests/unit/*/*_test.c) $(wildcard tests/model/*_test.c) $(wildcard tests/crash/*_test.c))
+unit_src := $(sort $(wildcard tests/unit/*/*_test.c tests/model/*_test.c tests/crash/*_test.c))
 unit_bin := $(patsubst %.c,$(O)/%,$(unit_src))
+fuzz_name := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+replay_bin := $(addprefix $(O)/tests/fuzz/replay_,$(fuzz_name))
 
+all_libs = $(LIB_BUILDER) $(LIB_QEMU) $(LIB_UPDATE) $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_HTTP) \
+	$(LIB_BASE) $(LIB_CORE)
 $(O)/tests/unit/core/% $(O)/tests/model/%: LIBS = $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/base/%: LIBS = $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) -lcrypto -lcurl
 $(O)/tests/unit/verity/%: LIBS = $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(VERITY_LIBS)
@@ -11,18 +15,102 @@ $(O)/tests/unit/builder/%: LIBS = $(LIB_BUILDER) $(LIB_VERITY) $(LIB_HTTP) $(LIB
 $(O)/tests/unit/qemu/%: LIBS = $(LIB_QEMU) $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/initramfs/%: LIBS = $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
-$(O)/tests/crash/%: LIBS = $(LIB_BUILDER) $(LIB_UPDATE) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) $(BUILDER_LIBS)
+$(O)/tests/crash/% $(O)/tests/fuzz/%: LIBS = $(all_libs) $(BUILDER_LIBS)
 
-$(unit_bin): $(O)/tests/%: $(O)/obj/tests/%.o $(LIB_CORE) $(LIB_BASE) $(LIB_HTTP) $(LIB_VERITY) \
-		$(LIB_BUILDER) $(LIB_QEMU) $(LIB_UPDATE) $(LIB_INITRAMFS)
+$(unit_bin): $(O)/tests/%: $(O)/obj/tests/%.o $(all_libs)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $< $(LIBS) -lcmocka -o $@
 
-.PHONY: unit
-#: make unit         build and run all unit, model and crash tests
-unit: $(unit_bin)
-	$(Q)for t in $(unit_bin); do "$$(realpath $$t)" >$$t.log 2>&1 && echo "ok   $$t" || { echo "FAIL $$t"; cat $$t.log; exit 1; }; done
+$(replay_bin): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o $(all_libs)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $(O)/obj/tests/fuzz/fuzz_$*.o $(O)/obj/tests/fuzz/replay.o $(LIBS) -o $@
 
-#: make run-unit/core/gpt_test   one of them
+.PHONY: check test bench unit fuzz lint coverage bakes
+#: make run-unit/core/gpt_test   one unit test
 run-%: $(O)/tests/%
 	$(Q)$(abspath $<)
+
+unit: $(unit_bin)
+	$(Q)tests/run $(unit_bin)
+
+# ---- the quick loop: no root, network or QEMU --------------------------------
+tidy := layers.sh shape.sh headers.sh
+check_cmds = $(unit_bin) $(foreach t,$(tidy),tests/tidy/$(t)) \
+	$(foreach n,$(fuzz_name),'$(O)/tests/fuzz/replay_$(n) tests/fuzz/corpus/$(n)') \
+	'tests/tidy/manuals.sh $(O)' 'tests/tidy/freestanding.sh $(O)' 'tests/cli/run $(O)/kiln'
+
+#: make check        the quick loop: units, models, fuzz corpora, manuals, style
+check: all man $(unit_bin) $(replay_bin)
+	$(Q)tests/run $(check_cmds)
+
+# ---- bakes that tests share ---------------------------------------------------
+# $(O)/bake/NAME/ holds the published artefacts of recipes/NAME.yaml.
+bake_recipes := demo minimal demo-trixie examples/web
+bake_stamp = $(foreach r,$(bake_recipes),$(O)/bake/$(notdir $(r)).stamp)
+bakes: $(bake_stamp)
+
+define bake_rule
+$(O)/bake/$(notdir $(1)).stamp: $(programs) $(shell find recipes -name '*.yaml')
+	@mkdir -p $$(@D)
+	$$(Q)rm -rf $(O)/bake/$(notdir $(1))
+	$$(Q)$(O)/kiln build -o $(O)/bake/$(notdir $(1)) recipes/$(1).yaml
+	$$(Q)touch $$@
+endef
+$(foreach r,$(bake_recipes),$(eval $(call bake_rule,$(r))))
+
+# Bakes use both cores and one package store: one after the other.
+$(foreach i,2 3 4,$(eval $(word $(i),$(bake_stamp)): | $(word $(shell expr $(i) - 1),$(bake_stamp))))
+
+# ---- everything we promise ----------------------------------------------------
+#: make test         everything: check, strangers' tools, real boots in QEMU
+
+test:
+	$(Q)./setup test
+	$(Q)$(MAKE) --no-print-directory check
+	$(Q)$(MAKE) --no-print-directory bakes
+	$(Q)tests/run --label promises $(promise_cmds)
+
+demo_dir = $(O)/bake/demo/demo_1.0.0_amd64
+promise_cmds = \
+	'tests/golden/apt_agrees.sh $(O)' \
+	'tests/golden/engines_agree.sh $(O)' \
+	'tests/golden/mmdebstrap_agrees.sh $(O)' \
+	'tests/golden/verity_strangers.sh $(O)' \
+	'tests/golden/image_strangers.sh $(demo_dir)' \
+	'tests/golden/reproducible.sh $(O) recipes/demo.yaml $(demo_dir)' \
+	'tests/golden/bad_input.sh $(O) recipes/demo.yaml' \
+	'$(O)/kiln test $(demo_dir)/demo_1.0.0_amd64.raw'
+
+#: make bench        figures against the peer tools, as ratios of medians
+bench:
+	$(Q)./setup test
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/bench/verity.sh $(O)
+	$(Q)tests/bench/bake.sh $(O) recipes/demo.yaml
+
+# ---- for developers -----------------------------------------------------------
+#: make fuzz         every parser for SECONDS=30 each, with clang
+SECONDS ?= 30
+fuzz_flags = O=$(O)/fuzz CC=$(CLANG) SANITIZE=address,undefined,fuzzer-no-link HARDEN=
+fuzz:
+	$(Q)$(MAKE) --no-print-directory $(fuzz_flags) $(addprefix $(O)/fuzz/tests/fuzz/fuzz_,$(fuzz_name))
+	$(Q)for n in $(fuzz_name); do mkdir -p $(O)/fuzz/found/$$n; \
+		$(O)/fuzz/tests/fuzz/fuzz_$$n -max_total_time=$(SECONDS) -print_final_stats=1 -verbosity=1 \
+		-artifact_prefix=$(O)/fuzz/found/$$n- $(O)/fuzz/found/$$n tests/fuzz/corpus/$$n \
+		2>$(O)/fuzz/$$n.log || { tail -30 $(O)/fuzz/$$n.log; exit 1; }; \
+		printf '%-14s %s\n' $$n "$$(grep -E 'DONE' $(O)/fuzz/$$n.log | tail -1)"; done
+
+$(O)/tests/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(all_libs)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -pie -fsanitize=fuzzer,address,undefined -pthread $< $(LIBS) -o $@
+
+#: make lint         cppcheck over the tree
+lint:
+	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
+		--suppress=missingIncludeSystem -I. $(core_src) $(base_src) $(verity_src) $(builder_src) \
+		$(update_src) $(qemu_src) $(initramfs_src)
+
+#: make coverage     line coverage of the unit tests
+coverage:
+	$(Q)$(MAKE) --no-print-directory O=$(O)/cov COV=1 unit
+	$(Q)gcovr --root . --object-directory $(O)/cov --exclude tests
