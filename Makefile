@@ -118,6 +118,14 @@ $(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_BASE) $(LIB_CORE)
 	$(call say,LD,$@)$(CC) -static-pie -Wl,-z,relro,-z,now $(SAN_LDFLAGS) $^ -lcrypto -o $@
 endif
 
+units := $(wildcard update/units/*)
+ifneq ($(units),)
+programs += $(O)/units/.stamp
+$(O)/units/.stamp: $(units)
+	@rm -rf $(@D); mkdir -p $(@D)
+	$(Q)cp $(units) $(@D)/ && touch $@
+endif
+
 -include bootloader/module.mk
 -include tests/module.mk
 -include docs/module.mk
