@@ -193,10 +193,10 @@ int bs_choose(const struct bs *bs, unsigned int failed_mask, unsigned int flags,
 
 /*
  * Count one start of @slot, which bs_choose() named. To be stored *before* the
- * start. Uses up a try, or counts an unconfirmed boot; clears the one-shot;
+ * start. Uses up a try of a trial, counts an unconfirmed boot; clears the one-shot;
  * closes the books on the previous boot (BS_REASON_NO_VERDICT if it ended
- * without confirm or failure) and gives up a trial that used up its tries while
- * a good slot is there. BS_E_SLOT, BS_E_STATUS.
+ * without confirm or failure) and gives up a trial in the other slot that used
+ * up its tries, when @slot is good. BS_E_SLOT, BS_E_STATUS, BS_E_FLOOR.
  */
 int bs_count_start(struct bs *bs, unsigned int slot);
 
@@ -277,12 +277,20 @@ bool bs_slot_bootable(const struct bs *bs, unsigned int slot);
 /* True when @slot is ready, good and not below the floor. */
 bool bs_slot_good(const struct bs *bs, unsigned int slot);
 
+/*
+ * Which slot is running, told from the root hash on the signed command line: the
+ * slot started last, if that is its root hash. BS_E_SLOT when not: then this
+ * start was not counted (the record could not be stored), and nothing may be
+ * said in the name of a slot.
+ */
+int bs_running_slot(const struct bs *bs, const uint8_t root_hash[32], unsigned int *ret_slot);
+
 /* True when the slot started last was confirmed in this boot. */
 bool bs_boot_confirmed(const struct bs *bs);
 
 /* ---- the record on disk ---- */
 
-/* Encode @bs with its sequence. Never fails: a state that cannot be encoded is a bug (assert). */
+/* Encode @bs with its sequence. Never fails; bs_store() checks that it decodes again. */
 void bs_encode(const struct bs *bs, uint8_t out[BS_RECORD_BYTES]);
 
 /* Decode one copy. BS_E_MAGIC, BS_E_SEAL, BS_E_NEWER, BS_E_FIELD; @ret only on BS_OK. */
@@ -312,7 +320,8 @@ int bs_load(struct bs_disk *disk, const struct disk_ops *ops, struct bs *ret_bs)
 
 /*
  * Store @bs over the older copy: count up its sequence, write, flush, read back,
- * compare. 0; BS_E_NEWER; BS_E_READBACK; or a negative code of the callbacks. After a
+ * compare. 0; BS_E_NEWER; BS_E_READBACK; BS_E_FIELD (@bs makes no sense);
+ * or a negative code of the callbacks (DISK_READ_ONLY). After a
  * failure the newer copy on disk is still whole and @bs->sequence unchanged.
  */
 int bs_store(struct bs_disk *disk, struct bs *bs);

@@ -1,0 +1,232 @@
+/*
+ * The boot-state record as bytes. Numbers are little-endian, texts NUL-padded,
+ * everything not named here is zero.
+ *
+ * What never changes in any later format: the first 12 bytes, and that the seal
+ * over the first 4064 bytes of a copy is its last 32 of 4096. So an old kiln can
+ * tell a newer record from a broken one, and leaves it alone.
+ */
+#include "lib/core/bootstate.h"
+
+#include "lib/core/bytes.h"
+#include "lib/core/platform.h"
+
+#define BS_MAGIC "kilnboot"
+#define BS_FORMAT 1
+
+/* From the start of a record. */
+enum bs_offset {
+	BS_O_MAGIC = 0, /* 8 bytes */
+	BS_O_FORMAT = 8, /* u32 */
+	BS_O_FLAGS = 12, /* u32, BS_FLAG_* */
+	BS_O_SEQUENCE = 16, /* u64 */
+	BS_O_BOOTS = 24, /* u64 */
+	BS_O_FLOOR = 32, /* u64 */
+	BS_O_CURRENT = 40, /* u8: 0, 1, 0xff */
+	BS_O_ONESHOT = 41, /* u8: 0, 1, 0xff */
+	BS_O_UNUSED = 42,
+	BS_O_SLOTS = 64, /* BS_SLOTS times SLOT_BYTES */
+	BS_O_REFUSED = 576, /* BS_REFUSED_MAX times REFUSED_BYTES */
+	BS_O_RING = 896, /* BS_RING_MAX times RING_BYTES */
+	BS_O_UNUSED_TAIL = 1152,
+	BS_O_SEAL = 4064, /* SHA-256 of everything before */
+};
+
+/* From the start of a slot. */
+enum bs_slot_offset {
+	SLOT_O_STATUS = 0, /* u8 each, up to the reason */
+	SLOT_O_PRIORITY = 1,
+	SLOT_O_TRIES_LEFT = 2,
+	SLOT_O_TRIES_MAX = 3,
+	SLOT_O_GOOD = 4,
+	SLOT_O_UNCONFIRMED = 5,
+	SLOT_O_STAGE = 6,
+	SLOT_O_REASON = 7,
+	SLOT_O_UKI_BYTES = 8, /* u64 */
+	SLOT_O_EPOCH = 16, /* u64 */
+	SLOT_O_UKI_SHA256 = 24,
+	SLOT_O_ROOT_HASH = 56,
+	SLOT_O_NAME = 88,
+	SLOT_O_VERSION = 152,
+	SLOT_O_UNUSED = 216,
+	SLOT_BYTES = 256,
+};
+
+/* From the start of a refused root hash, and of a boot in the ring. */
+enum bs_list_offset {
+	REFUSED_O_HASH = 0,
+	REFUSED_O_REASON = 32, /* u8 */
+	REFUSED_BYTES = 40,
+	RING_O_NUMBER = 0, /* u64 */
+	RING_O_SLOT = 8, /* u8 */
+	RING_O_STAGE = 9, /* u8 */
+	RING_O_REASON = 10, /* u8 */
+	RING_BYTES = 16,
+};
+
+#define BS_FLAG_REBUILT 1u
+#define BS_FLAGS_KNOWN BS_FLAG_REBUILT
+
+_Static_assert(BS_O_SLOTS + BS_SLOTS * SLOT_BYTES == BS_O_REFUSED, "slots fit");
+_Static_assert(BS_O_REFUSED + BS_REFUSED_MAX * REFUSED_BYTES == BS_O_RING, "refused fit");
+_Static_assert(BS_O_RING + BS_RING_MAX * RING_BYTES == BS_O_UNUSED_TAIL, "ring fits");
+_Static_assert(BS_O_SEAL + SHA256_BYTES == BS_RECORD_BYTES, "seal is last");
+_Static_assert(SLOT_O_NAME + IMAGE_NAME_SIZE == SLOT_O_VERSION, "name fits");
+_Static_assert(SLOT_O_VERSION + VERSION_TEXT_SIZE == SLOT_O_UNUSED, "version fits");
+_Static_assert(BS_COPY_OFFSET(BS_COPIES) <= BS_FLIGHT_OFFSET, "copies before the recorder");
+_Static_assert(BS_FLIGHT_OFFSET + BS_FLIGHT_BYTES <= BS_PARTITION_BYTES, "recorder fits");
+_Static_assert(BS_RECORD_BYTES <= BS_COPY_STRIDE_BYTES, "copies apart");
+
+static void encode_slot(const struct bs_slot *s, uint8_t *out)
+{
+	out[SLOT_O_STATUS] = (uint8_t)s->status;
+	out[SLOT_O_PRIORITY] = s->priority;
+	out[SLOT_O_TRIES_LEFT] = s->tries_left;
+	out[SLOT_O_TRIES_MAX] = s->tries_max;
+	out[SLOT_O_GOOD] = s->good;
+	out[SLOT_O_UNCONFIRMED] = s->unconfirmed;
+	out[SLOT_O_STAGE] = (uint8_t)s->stage;
+	out[SLOT_O_REASON] = (uint8_t)s->reason;
+	le64_store(out + SLOT_O_UKI_BYTES, s->image.uki_bytes);
+	le64_store(out + SLOT_O_EPOCH, s->image.epoch);
+	memcpy(out + SLOT_O_UKI_SHA256, s->image.uki_sha256, SHA256_BYTES);
+	memcpy(out + SLOT_O_ROOT_HASH, s->image.root_hash, 32);
+	memcpy(out + SLOT_O_NAME, s->image.name, IMAGE_NAME_SIZE);
+	memcpy(out + SLOT_O_VERSION, s->image.version, VERSION_TEXT_SIZE);
+}
+
+void bs_encode(const struct bs *bs, uint8_t out[BS_RECORD_BYTES])
+{
+	memset(out, 0, BS_RECORD_BYTES);
+	memcpy(out + BS_O_MAGIC, BS_MAGIC, 8);
+	le32_store(out + BS_O_FORMAT, BS_FORMAT);
+	le32_store(out + BS_O_FLAGS, bs->rebuilt ? BS_FLAG_REBUILT : 0);
+	le64_store(out + BS_O_SEQUENCE, bs->sequence);
+	le64_store(out + BS_O_BOOTS, bs->boots);
+	le64_store(out + BS_O_FLOOR, bs->floor);
+	out[BS_O_CURRENT] = bs->current;
+	out[BS_O_ONESHOT] = bs->oneshot;
+	for (unsigned int i = 0; i < BS_SLOTS; i++)
+		encode_slot(&bs->slot[i], out + BS_O_SLOTS + i * SLOT_BYTES);
+	for (unsigned int i = 0; i < BS_REFUSED_MAX; i++) {
+		uint8_t *to = out + BS_O_REFUSED + i * REFUSED_BYTES;
+
+		memcpy(to + REFUSED_O_HASH, bs->refused[i].root_hash, 32);
+		to[REFUSED_O_REASON] = (uint8_t)bs->refused[i].reason;
+	}
+	for (unsigned int i = 0; i < BS_RING_MAX; i++) {
+		uint8_t *to = out + BS_O_RING + i * RING_BYTES;
+
+		le64_store(to + RING_O_NUMBER, bs->ring[i].number);
+		to[RING_O_SLOT] = bs->ring[i].slot;
+		to[RING_O_STAGE] = (uint8_t)bs->ring[i].stage;
+		to[RING_O_REASON] = (uint8_t)bs->ring[i].reason;
+	}
+	sha256_bytes(out, BS_O_SEAL, out + BS_O_SEAL);
+}
+
+/* A reason appended by a later kiln is still a reason. */
+static enum bs_reason decode_reason(uint8_t byte)
+{
+	return byte < BS_REASON_COUNT ? (enum bs_reason)byte : BS_REASON_OTHER;
+}
+
+/* What a slot's fields must be to each other, whoever wrote them. */
+static bool slot_sensible(const struct bs_slot *s)
+{
+	if (s->priority > 15 || s->tries_max > BS_TRIES_MAX || s->tries_left > s->tries_max)
+		return false;
+	if (s->status == BS_READY && !s->tries_max)
+		return false;
+	if (s->good && s->status != BS_READY)
+		return false;
+	return s->status == BS_EMPTY || slotdesc_valid(&s->image);
+}
+
+static bool decode_slot(const uint8_t *data, struct bs_slot *s)
+{
+	if (data[SLOT_O_STATUS] >= BS_STATUS_COUNT || data[SLOT_O_STAGE] >= BS_STAGE_COUNT ||
+	    data[SLOT_O_GOOD] > 1)
+		return false;
+	s->status = (enum bs_status)data[SLOT_O_STATUS];
+	s->priority = data[SLOT_O_PRIORITY];
+	s->tries_left = data[SLOT_O_TRIES_LEFT];
+	s->tries_max = data[SLOT_O_TRIES_MAX];
+	s->good = data[SLOT_O_GOOD];
+	s->unconfirmed = data[SLOT_O_UNCONFIRMED];
+	s->stage = (enum bs_stage)data[SLOT_O_STAGE];
+	s->reason = decode_reason(data[SLOT_O_REASON]);
+	s->image.uki_bytes = le64_load(data + SLOT_O_UKI_BYTES);
+	s->image.epoch = le64_load(data + SLOT_O_EPOCH);
+	memcpy(s->image.uki_sha256, data + SLOT_O_UKI_SHA256, SHA256_BYTES);
+	memcpy(s->image.root_hash, data + SLOT_O_ROOT_HASH, 32);
+	memcpy(s->image.name, data + SLOT_O_NAME, IMAGE_NAME_SIZE);
+	memcpy(s->image.version, data + SLOT_O_VERSION, VERSION_TEXT_SIZE);
+	return slot_sensible(s);
+}
+
+static bool decode_lists(const uint8_t *data, struct bs *bs)
+{
+	for (unsigned int i = 0; i < BS_REFUSED_MAX; i++) {
+		const uint8_t *from = data + BS_O_REFUSED + i * REFUSED_BYTES;
+
+		memcpy(bs->refused[i].root_hash, from + REFUSED_O_HASH, 32);
+		bs->refused[i].reason = decode_reason(from[REFUSED_O_REASON]);
+	}
+	for (unsigned int i = 0; i < BS_RING_MAX; i++) {
+		const uint8_t *from = data + BS_O_RING + i * RING_BYTES;
+
+		if (from[RING_O_SLOT] >= BS_SLOTS || from[RING_O_STAGE] >= BS_STAGE_COUNT)
+			return false;
+		bs->ring[i].number = le64_load(from + RING_O_NUMBER);
+		bs->ring[i].slot = from[RING_O_SLOT];
+		bs->ring[i].stage = (enum bs_stage)from[RING_O_STAGE];
+		bs->ring[i].reason = decode_reason(from[RING_O_REASON]);
+	}
+	return true;
+}
+
+/* Something is stored where this format has nothing: a later kiln knows what it is. */
+static bool has_unknown_parts(const uint8_t *data)
+{
+	return le32_load(data + BS_O_FORMAT) != BS_FORMAT ||
+	       (le32_load(data + BS_O_FLAGS) & ~BS_FLAGS_KNOWN) ||
+	       !bytes_are_zero(data + BS_O_UNUSED, BS_O_SLOTS - BS_O_UNUSED) ||
+	       !bytes_are_zero(data + BS_O_UNUSED_TAIL, BS_O_SEAL - BS_O_UNUSED_TAIL);
+}
+
+static bool slot_number_valid(uint8_t slot)
+{
+	return slot < BS_SLOTS || slot == BS_SLOT_NONE;
+}
+
+int bs_decode(const uint8_t data[BS_RECORD_BYTES], struct bs *ret)
+{
+	uint8_t seal[SHA256_BYTES];
+	struct bs bs;
+
+	if (memcmp(data + BS_O_MAGIC, BS_MAGIC, 8))
+		return BS_E_MAGIC;
+	sha256_bytes(data, BS_O_SEAL, seal);
+	if (memcmp(data + BS_O_SEAL, seal, SHA256_BYTES))
+		return BS_E_SEAL;
+	if (has_unknown_parts(data))
+		return BS_E_NEWER;
+
+	memset(&bs, 0, sizeof(bs));
+	bs.rebuilt = le32_load(data + BS_O_FLAGS) & BS_FLAG_REBUILT;
+	bs.sequence = le64_load(data + BS_O_SEQUENCE);
+	bs.boots = le64_load(data + BS_O_BOOTS);
+	bs.floor = le64_load(data + BS_O_FLOOR);
+	bs.current = data[BS_O_CURRENT];
+	bs.oneshot = data[BS_O_ONESHOT];
+	if (!slot_number_valid(bs.current) || !slot_number_valid(bs.oneshot))
+		return BS_E_FIELD;
+	for (unsigned int i = 0; i < BS_SLOTS; i++)
+		if (!decode_slot(data + BS_O_SLOTS + i * SLOT_BYTES, &bs.slot[i]))
+			return BS_E_FIELD;
+	if (!decode_lists(data, &bs))
+		return BS_E_FIELD;
+	*ret = bs;
+	return BS_OK;
+}
