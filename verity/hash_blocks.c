@@ -18,7 +18,7 @@
 #include "lib/base/progress.h"
 #include "verity/sha256mb.h"
 
-#define UNIT_BLOCKS VERITY_HASHES_PER_BLOCK
+#define UNIT_BLOCKS VERITY_FANOUT
 #define PIECE_BLOCKS 32u /* 128 KiB: read, then hashed from the second-level cache */
 #define THREADS_MAX 64u
 
@@ -43,7 +43,7 @@ static void unit_failed(struct shared *s, uint64_t unit, int result)
 }
 
 static int do_unit(struct shared *s, uint64_t unit, uint8_t *piece,
-		   uint8_t (*digests)[VERITY_DIGEST_BYTES])
+		   uint8_t (*digests)[VERITY_HASH_BYTES])
 {
 	const struct hash_blocks_job *job = s->job;
 	uint64_t first = unit * UNIT_BLOCKS, left = job->blocks - first;
@@ -59,7 +59,7 @@ static int do_unit(struct shared *s, uint64_t unit, uint8_t *piece,
 		sha256mb_hash(&s->mb, piece, VERITY_BLOCK_BYTES, count, digests + i);
 	}
 	if (n < UNIT_BLOCKS)
-		memset(digests[n], 0, (UNIT_BLOCKS - n) * (size_t)VERITY_DIGEST_BYTES);
+		memset(digests[n], 0, (UNIT_BLOCKS - n) * (size_t)VERITY_HASH_BYTES);
 	progress_add(job->progress, (uint64_t)n * VERITY_BLOCK_BYTES);
 	return job->unit(job->arg, first, n, digests);
 }
@@ -68,7 +68,7 @@ static void *worker(void *arg)
 {
 	struct shared *s = arg;
 	_cleanup_free_ uint8_t *piece = NULL;
-	uint8_t digests[UNIT_BLOCKS][VERITY_DIGEST_BYTES];
+	uint8_t digests[UNIT_BLOCKS][VERITY_HASH_BYTES];
 
 	piece = aligned_alloc(64, (size_t)PIECE_BLOCKS * VERITY_BLOCK_BYTES);
 	if (!piece) {

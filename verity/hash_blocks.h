@@ -20,7 +20,7 @@
  * or a positive number: the work stops and the caller gets it.
  */
 typedef int (*hash_unit_fn)(void *arg, uint64_t first, unsigned n,
-			    uint8_t (*digests)[VERITY_DIGEST_BYTES]);
+			    uint8_t (*digests)[VERITY_HASH_BYTES]);
 
 struct hash_blocks_job {
 	int fd;

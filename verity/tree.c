@@ -9,23 +9,20 @@
 
 #include "lib/base/digest.h"
 
-_Static_assert(VERITY_HASHES_PER_BLOCK == 128, "one hash block covers 128 blocks");
-
 int verity_layout(uint64_t data_bytes, struct verity_layout *ret_layout)
 {
 	struct verity_layout l = { .data_blocks = data_bytes / VERITY_BLOCK_BYTES };
-	uint64_t below = l.data_blocks, position = VERITY_HASH_START_BLOCK;
+	uint64_t position = VERITY_HASH_START_BLOCK;
+	struct verity_tree shape;
 
 	if (data_bytes == 0 || data_bytes % VERITY_BLOCK_BYTES)
 		return -EINVAL;
-	if (data_bytes > VERITY_DATA_BYTES_MAX)
+	if (verity_tree_shape(l.data_blocks, &shape) != VERITY_OK)
 		return -EFBIG;
-	while (below > 1) {
-		below = (below + VERITY_HASHES_PER_BLOCK - 1) / VERITY_HASHES_PER_BLOCK;
-		l.level_blocks[l.levels++] = below;
-	}
+	l.levels = shape.levels;
 	/* On disk the top level comes first. */
 	for (unsigned i = l.levels; i-- > 0;) {
+		l.level_blocks[i] = shape.level_blocks[i];
 		l.level_start_block[i] = position;
 		position += l.level_blocks[i];
 	}
@@ -45,7 +42,7 @@ static void derive(const char *label, const char *const *parts, unsigned n, uint
 	digest_bytes(message, (size_t)(1 + n) * DIGEST_BYTES, out);
 }
 
-void verity_derive(const char *name, const char *version, uint8_t ret_salt[VERITY_DIGEST_BYTES],
+void verity_derive(const char *name, const char *version, uint8_t ret_salt[VERITY_HASH_BYTES],
 		   uint8_t ret_uuid[VERITY_UUID_BYTES])
 {
 	const char *const parts[] = { name, version };

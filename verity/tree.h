@@ -17,17 +17,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/core/verity_table.h" /* the limits and the shape of a tree */
+
 struct err;
 struct progress;
 
-#define VERITY_BLOCK_BYTES 4096u
-#define VERITY_DIGEST_BYTES 32u
-#define VERITY_SALT_MAX 256u /* what the superblock can hold */
-#define VERITY_UUID_BYTES 16u
-#define VERITY_HASH_START_BLOCK 1u /* the tree follows the superblock */
-#define VERITY_HASHES_PER_BLOCK (VERITY_BLOCK_BYTES / VERITY_DIGEST_BYTES)
-#define VERITY_LEVELS_MAX 7u /* 128^7 blocks is 2^61 bytes */
-#define VERITY_DATA_BYTES_MAX (UINT64_C(1) << 50)
+#define VERITY_DIGEST_BYTES VERITY_HASH_BYTES
+#define VERITY_UUID_BYTES 16
+#define VERITY_HASH_START_BLOCK 1 /* the tree follows the superblock */
 
 /* A positive return of verity_tree_check(): the bytes do not match the root hash. */
 enum { VERITY_CORRUPT = 1 };
@@ -49,7 +46,7 @@ struct verity_options {
 
 /*
  * Compute the layout of @data_bytes of data. 0; -EINVAL when it is zero or not
- * a multiple of 4096; -EFBIG above VERITY_DATA_BYTES_MAX.
+ * a multiple of 4096; -EFBIG above VERITY_DATA_BLOCKS_MAX blocks.
  */
 int verity_layout(uint64_t data_bytes, struct verity_layout *ret_layout);
 
@@ -60,20 +57,20 @@ int verity_layout(uint64_t data_bytes, struct verity_layout *ret_layout);
  * tree compared with the old one says which blocks an update must fetch.
  * @name and @version are the recipe's; the UUID depends on both.
  */
-void verity_derive(const char *name, const char *version, uint8_t ret_salt[VERITY_DIGEST_BYTES],
+void verity_derive(const char *name, const char *version, uint8_t ret_salt[VERITY_HASH_BYTES],
 		   uint8_t ret_uuid[VERITY_UUID_BYTES]);
 
 /*
  * Hash @data_bytes of @data_fd (from offset 0; a file or block device) and write
  * superblock and tree to @hash_fd (from offset 0; layout.hash_blocks blocks).
- * Neither fd's file position is used or moved. @opts may be NULL.
+ * @hash_fd is read back too (O_RDWR). Neither fd's file position is used or moved. @opts may be NULL.
  * Memory is a few blocks per level and thread, whatever the size.
  * Returns 0 with the root hash in @ret_root; -EINVAL for a bad size or salt,
  * -ENODATA when the data ends early, or the errno of a read, write or allocation.
  */
 int verity_tree_write(int data_fd, uint64_t data_bytes, const uint8_t *salt, size_t salt_len,
 		      const uint8_t uuid[VERITY_UUID_BYTES], int hash_fd,
-		      uint8_t ret_root[VERITY_DIGEST_BYTES], const struct verity_options *opts,
+		      uint8_t ret_root[VERITY_HASH_BYTES], const struct verity_options *opts,
 		      struct err *err);
 
 /*
@@ -84,7 +81,7 @@ int verity_tree_write(int data_fd, uint64_t data_bytes, const uint8_t *salt, siz
  * -ENODATA when either file is too short, or the errno of a read.
  */
 int verity_tree_check(int data_fd, uint64_t data_bytes, int hash_fd, const uint8_t *salt,
-		      size_t salt_len, const uint8_t root[VERITY_DIGEST_BYTES],
+		      size_t salt_len, const uint8_t root[VERITY_HASH_BYTES],
 		      const struct verity_options *opts, struct err *err);
 
 #endif

@@ -22,16 +22,16 @@ struct level_checker {
  * spare space behind the hashes of the level above.
  */
 static int check_unit(void *arg, uint64_t first, unsigned n,
-		      uint8_t (*digests)[VERITY_DIGEST_BYTES])
+		      uint8_t (*digests)[VERITY_HASH_BYTES])
 {
 	struct level_checker *c = arg;
-	uint8_t want[VERITY_HASHES_PER_BLOCK][VERITY_DIGEST_BYTES];
+	uint8_t want[VERITY_FANOUT][VERITY_HASH_BYTES];
 
 	if (c->root) {
 		memset(want, 0, sizeof(want));
-		memcpy(want[0], c->root, VERITY_DIGEST_BYTES);
+		memcpy(want[0], c->root, VERITY_HASH_BYTES);
 	} else {
-		uint64_t block = first / VERITY_HASHES_PER_BLOCK;
+		uint64_t block = first / VERITY_FANOUT;
 		int r = io_pread_all(c->hash_fd, want, sizeof(want),
 				     c->above_bytes + block * VERITY_BLOCK_BYTES);
 
@@ -39,10 +39,10 @@ static int check_unit(void *arg, uint64_t first, unsigned n,
 			return r;
 	}
 	for (unsigned i = 0; i < n; i++)
-		if (memcmp(want[i], digests[i], VERITY_DIGEST_BYTES) != 0)
+		if (memcmp(want[i], digests[i], VERITY_HASH_BYTES) != 0)
 			return 1 + (int)i;
 	/* Unused digests are zero on our side. */
-	return memcmp(want, digests, sizeof(want)) == 0 ? 0 : 1 + (int)VERITY_HASHES_PER_BLOCK;
+	return memcmp(want, digests, sizeof(want)) == 0 ? 0 : 1 + (int)VERITY_FANOUT;
 }
 
 static int report(int r, unsigned level, const struct verity_layout *l, uint64_t unit,
@@ -53,10 +53,10 @@ static int report(int r, unsigned level, const struct verity_layout *l, uint64_t
 	if (r < 0)
 		return err_errno(err, r, level ? "cannot read the hash tree" :
 						 "cannot read the data and its hashes");
-	if (r > (int)VERITY_HASHES_PER_BLOCK)
+	if (r > (int)VERITY_FANOUT)
 		return err_set(err, VERITY_CORRUPT,
 			       "the spare space behind the hashes of level %u is not zero", level);
-	block = unit * VERITY_HASHES_PER_BLOCK + (unsigned)r - 1;
+	block = unit * VERITY_FANOUT + (unsigned)r - 1;
 	if (level == 0)
 		return err_set(err, VERITY_CORRUPT, "data block %llu of %llu is corrupt", block,
 			       (unsigned long long)l->data_blocks);
@@ -66,18 +66,18 @@ static int report(int r, unsigned level, const struct verity_layout *l, uint64_t
 }
 
 int verity_tree_check(int data_fd, uint64_t data_bytes, int hash_fd, const uint8_t *salt,
-		      size_t salt_len, const uint8_t root[VERITY_DIGEST_BYTES],
+		      size_t salt_len, const uint8_t root[VERITY_HASH_BYTES],
 		      const struct verity_options *opts, struct err *err)
 {
 	struct verity_layout l;
 	int r;
 
 	if (salt_len > VERITY_SALT_MAX)
-		return err_set(err, -EINVAL, "a verity salt has at most %u bytes, not %zu",
+		return err_set(err, -EINVAL, "a verity salt has at most %d bytes, not %zu",
 			       VERITY_SALT_MAX, salt_len);
 	r = verity_layout(data_bytes, &l);
 	if (r)
-		return err_errno(err, r, "%llu bytes are no run of blocks of %u",
+		return err_errno(err, r, "%llu bytes are no run of blocks of %d",
 				 (unsigned long long)data_bytes, VERITY_BLOCK_BYTES);
 	/* @level counts what is checked: levels is the top hash block, 0 the data. */
 	for (unsigned level = l.levels + 1; level-- > 0;) {

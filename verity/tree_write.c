@@ -59,22 +59,22 @@ struct level_writer {
 };
 
 static int write_unit(void *arg, uint64_t first, unsigned n,
-		      uint8_t (*digests)[VERITY_DIGEST_BYTES])
+		      uint8_t (*digests)[VERITY_HASH_BYTES])
 {
 	struct level_writer *w = arg;
 
 	if (w->root) {
 		assert(first == 0 && n == 1);
-		memcpy(w->root, digests[0], VERITY_DIGEST_BYTES);
+		memcpy(w->root, digests[0], VERITY_HASH_BYTES);
 		return 0;
 	}
 	return io_pwrite_all(w->fd, digests, VERITY_BLOCK_BYTES,
-			     w->start_bytes + first / VERITY_HASHES_PER_BLOCK * VERITY_BLOCK_BYTES);
+			     w->start_bytes + first / VERITY_FANOUT * VERITY_BLOCK_BYTES);
 }
 
 /* Pass number @level: its input is the data for 0, else level - 1; the last one makes the root. */
 static int write_level(struct hash_blocks_job *job, const struct verity_layout *l, unsigned level,
-		       int hash_fd, uint8_t root[VERITY_DIGEST_BYTES])
+		       int hash_fd, uint8_t root[VERITY_HASH_BYTES])
 {
 	struct level_writer writer = { .fd = hash_fd };
 	uint64_t unit;
@@ -96,20 +96,20 @@ static int write_level(struct hash_blocks_job *job, const struct verity_layout *
 
 int verity_tree_write(int data_fd, uint64_t data_bytes, const uint8_t *salt, size_t salt_len,
 		      const uint8_t uuid[VERITY_UUID_BYTES], int hash_fd,
-		      uint8_t ret_root[VERITY_DIGEST_BYTES], const struct verity_options *opts,
+		      uint8_t ret_root[VERITY_HASH_BYTES], const struct verity_options *opts,
 		      struct err *err)
 {
 	struct hash_blocks_job job = { .fd = data_fd, .salt = salt, .salt_len = salt_len };
-	uint8_t superblock[VERITY_BLOCK_BYTES], root[VERITY_DIGEST_BYTES];
+	uint8_t superblock[VERITY_BLOCK_BYTES], root[VERITY_HASH_BYTES];
 	struct verity_layout l;
 	int r;
 
 	if (salt_len > VERITY_SALT_MAX)
-		return err_set(err, -EINVAL, "a verity salt has at most %u bytes, not %zu",
+		return err_set(err, -EINVAL, "a verity salt has at most %d bytes, not %zu",
 			       VERITY_SALT_MAX, salt_len);
 	r = verity_layout(data_bytes, &l);
 	if (r)
-		return err_errno(err, r, "%llu bytes cannot be hashed in blocks of %u",
+		return err_errno(err, r, "%llu bytes cannot be hashed in blocks of %d",
 				 (unsigned long long)data_bytes, VERITY_BLOCK_BYTES);
 	job.blocks = l.data_blocks;
 	if (opts) {
@@ -125,6 +125,6 @@ int verity_tree_write(int data_fd, uint64_t data_bytes, const uint8_t *salt, siz
 	r = io_pwrite_all(hash_fd, superblock, sizeof(superblock), 0);
 	if (r)
 		return err_errno(err, r, "cannot write the verity superblock");
-	memcpy(ret_root, root, VERITY_DIGEST_BYTES);
+	memcpy(ret_root, root, VERITY_HASH_BYTES);
 	return 0;
 }
