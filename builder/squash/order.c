@@ -1,4 +1,7 @@
-/* See order.h. mksquashfs has priorities 32767...-32768, higher first, and 0 for files not named. */
+/*
+ * See order.h. mksquashfs has priorities 32767...-32768, higher first, and 0 for files not
+ * named.
+ */
 #include "builder/squash/order.h"
 
 #include <errno.h>

@@ -124,7 +124,10 @@ static int append_one(struct buf *out, struct cursor *c, size_t header_offset,
 	return 0;
 }
 
-/* The PE checksum: 16-bit one's complement sum of the file, its own field as zero, plus the length. */
+/*
+ * The PE checksum: 16-bit one's complement sum of the file, its own field as zero, plus the
+ * length.
+ */
 static uint32_t checksum(const uint8_t *file, size_t len, size_t field)
 {
 	uint64_t sum = 0;
