@@ -213,6 +213,8 @@ static int loader_run(struct loader *l, struct source *top, const struct recipe_
 	}
 	if (top->data && (l->d.n == 0 || l->b.n_seen))
 		bind_end(&l->b, top);
+	if (opt->ret_json)
+		diags_json(&l->d, opt->ret_json);
 	return diags_none(&l->d) ? 0 : diags_report(&l->d, err);
 }
 

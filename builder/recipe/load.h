@@ -7,12 +7,18 @@
 
 #include <stddef.h>
 
+struct buf;
 struct err;
 struct recipe;
 
 struct recipe_options {
 	const char *version; /* overrides the recipe's; NULL: keep */
 	const char *shipped_dir; /* folder of kiln's own recipes; NULL: none */
+	/*
+	 * When set: the verdict as JSON, {"ok": ..., "errors": [{"file", "line",
+	 * "column", "message"}]}, whenever the texts could be looked at.
+	 */
+	struct buf *ret_json;
 };
 
 /* recipe_load() with options. */

@@ -62,6 +62,32 @@ static void show_text(struct buf *out, const char *s)
 	buf_addc(out, '"');
 }
 
+/* Lines that a literal block keeps as they are. */
+static bool is_block(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n < 2 || s[n - 1] != '\n' || s[n - 2] == '\n' || s[0] == ' ' || s[0] == '\n')
+		return false;
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 && *s != '\n')
+			return false;
+	return true;
+}
+
+static void show_block(struct buf *out, const char *s, int indent)
+{
+	buf_adds(out, "|\n");
+	while (*s) {
+		size_t n = strcspn(s, "\n");
+
+		if (n)
+			pad(out, indent);
+		buf_add(out, s, n + 1);
+		s += n + 1;
+	}
+}
+
 /* @path as a recipe in the top folder names it. */
 static const char *host_name(const struct recipe *r, const char *path)
 {
@@ -146,6 +172,10 @@ static void show_key(const struct recipe *r, const struct schema_key *k, const v
 		return;
 	case SCHEMA_TEXT:
 		buf_addc(out, ' ');
+		if (is_block(*(char *const *)field(k, base))) {
+			show_block(out, *(char *const *)field(k, base), indent + 2);
+			return;
+		}
 		show_text(out, *(char *const *)field(k, base));
 		break;
 	case SCHEMA_HOST:

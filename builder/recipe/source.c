@@ -10,6 +10,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
+#include "lib/base/json.h"
 
 /* More complaints than this tell a reader nothing new. */
 #define DIAGS_MAX 40
@@ -162,6 +163,28 @@ static void show_diag(struct buf *out, const struct diag *d)
 	if (d->src->includer)
 		buf_addf(out, "\n        included by %s:%u:%u", d->src->includer->name,
 			 d->src->at.line, d->src->at.col);
+}
+
+void diags_json(struct diags *d, struct buf *out)
+{
+	struct json j = JSON_INIT(out);
+
+	if (d->n)
+		qsort(d->item, d->n, sizeof(*d->item), by_place);
+	json_open(&j, NULL, '{');
+	json_bool(&j, "ok", diags_none(d));
+	json_open(&j, "errors", '[');
+	for (size_t i = 0; i < d->n; i++) {
+		json_open(&j, NULL, '{');
+		json_str(&j, "file", d->item[i].src->name);
+		json_u64(&j, "line", d->item[i].at.line);
+		json_u64(&j, "column", d->item[i].at.col);
+		json_str(&j, "message", d->item[i].what);
+		json_close(&j);
+	}
+	json_close(&j);
+	json_close(&j);
+	buf_addc(out, '\n');
 }
 
 int diags_report(struct diags *d, struct err *err)

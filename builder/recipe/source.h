@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct buf;
 struct err;
 
 /* A place in a text: line and column count from 1, columns in characters. */
@@ -58,6 +59,9 @@ void diag_add(struct diags *d, const struct source *src, struct place at, const 
 
 /* True when nothing was complained about. */
 bool diags_none(const struct diags *d);
+
+/* {"ok": ..., "errors": [...]} into @out, in the order of the text. */
+void diags_json(struct diags *d, struct buf *out);
 
 /* All complaints as one text in @err; returns -EINVAL, or -ENOMEM when some were lost. */
 int diags_report(struct diags *d, struct err *err);
