@@ -126,6 +126,11 @@ $(O)/units/.stamp: $(units)
 	$(Q)cp $(units) $(@D)/ && touch $@
 endif
 
+# kiln's own recipes, which any recipe may include.
+programs += $(O)/recipes
+$(O)/recipes:
+	@mkdir -p $(@D); ln -sfn $(CURDIR)/recipes $@
+
 -include bootloader/module.mk
 -include tests/module.mk
 -include docs/module.mk

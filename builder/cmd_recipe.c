@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "builder/commands.h"
 #include "builder/recipe/load.h"
 #include "builder/recipe/lookup.h"
 #include "builder/recipe/recipe.h"
