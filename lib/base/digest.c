@@ -49,6 +49,11 @@ void digest_bytes(const void *data, size_t len, uint8_t out[DIGEST_BYTES])
 	EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL);
 }
 
+void digest_md5(const void *data, size_t len, uint8_t out[DIGEST_MD5_BYTES])
+{
+	EVP_Digest(data, len, out, NULL, EVP_md5(), NULL);
+}
+
 int digest_fd(int fd, uint8_t out[DIGEST_BYTES], uint64_t *ret_len)
 {
 	_cleanup_free_ char *chunk = malloc(1 << 18);

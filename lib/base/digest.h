@@ -28,6 +28,10 @@ void digest_bytes(const void *data, size_t len, uint8_t out[DIGEST_BYTES]);
 int digest_fd(int fd, uint8_t out[DIGEST_BYTES], uint64_t *ret_len);
 int digest_file(const char *path, uint8_t out[DIGEST_BYTES], uint64_t *ret_len, struct err *err);
 
+/* MD5, which the dpkg database uses to tell changed files; never for trust. */
+#define DIGEST_MD5_BYTES 16
+void digest_md5(const void *data, size_t len, uint8_t out[DIGEST_MD5_BYTES]);
+
 /* Lowercase hex of @len bytes into @out (2*len+1 chars). */
 void digest_hex(const uint8_t *bytes, size_t len, char *out);
 /* Parse exactly 2*@len hex digits (either case), then the NUL; 0 or -EINVAL. */
