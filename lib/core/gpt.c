@@ -69,70 +69,70 @@ static int check_seal(const uint8_t *sector, uint32_t sector_bytes)
 	return GPT_OK;
 }
 
-/* Where the header says things are, against where it was found and the disk's end. */
-static int check_places(const struct gpt *g, uint64_t lba)
-{
-	uint64_t table = ((uint64_t)g->n_entries * GPT_ENTRY_BYTES + g->sector_bytes - 1) /
-			 g->sector_bytes;
-	uint64_t end = g->entries_lba + table;
+/* The fields of a header that are not fixed. */
+struct header {
+	uint64_t my_lba, alt_lba, first_usable_lba, last_usable_lba, entries_lba;
+	uint32_t n_entries;
+};
 
-	if (g->my_lba != lba)
+/* Where the header says things are, against where it was found and the disk's end. */
+static int check_places(const struct header *h, uint64_t lba, uint32_t sector_bytes,
+			uint64_t disk_sectors)
+{
+	uint64_t table = (h->n_entries * GPT_ENTRY_BYTES + sector_bytes - 1) / sector_bytes;
+	uint64_t end = h->entries_lba + table;
+
+	if (h->my_lba != lba)
 		return GPT_E_MY_LBA;
 	/* The primary may name a backup beyond a shrunken disk; nobody goes there. */
-	if (g->alt_lba == lba || (lba != GPT_PRIMARY_LBA && g->alt_lba != GPT_PRIMARY_LBA))
+	if (h->alt_lba == lba || (lba != GPT_PRIMARY_LBA && h->alt_lba != GPT_PRIMARY_LBA))
 		return GPT_E_ALT_LBA;
-	if (g->first_usable_lba <= GPT_PRIMARY_LBA || g->first_usable_lba > g->last_usable_lba ||
-	    g->last_usable_lba >= g->disk_sectors ||
-	    (lba >= g->first_usable_lba && lba <= g->last_usable_lba))
+	if (h->first_usable_lba <= GPT_PRIMARY_LBA || h->first_usable_lba > h->last_usable_lba ||
+	    h->last_usable_lba >= disk_sectors ||
+	    (lba >= h->first_usable_lba && lba <= h->last_usable_lba))
 		return GPT_E_USABLE;
-	if (g->entries_lba <= GPT_PRIMARY_LBA || g->entries_lba >= g->disk_sectors ||
-	    end > g->disk_sectors)
+	/* The first two tests also keep the sum above from having wrapped. */
+	if (h->entries_lba <= GPT_PRIMARY_LBA || h->entries_lba >= disk_sectors ||
+	    end > disk_sectors)
 		return GPT_E_ENTRIES_LBA;
-	if ((g->entries_lba <= g->last_usable_lba && end > g->first_usable_lba) ||
-	    (lba >= g->entries_lba && lba < end))
+	if ((h->entries_lba <= h->last_usable_lba && end > h->first_usable_lba) ||
+	    (lba >= h->entries_lba && lba < end))
 		return GPT_E_ENTRIES_LBA;
 	return GPT_OK;
 }
 
-static void copy_header(struct gpt *to, const struct gpt *from)
-{
-	memcpy(to, from, offsetof(struct gpt, entries));
-}
-
-/* A struct gpt without its entries, to decode into: 16 KiB do not belong on a stack. */
-struct gpt_fields {
-	_Alignas(struct gpt) uint8_t bytes[offsetof(struct gpt, entries)];
-};
-
 int gpt_header_decode(const uint8_t *sector, uint32_t sector_bytes, uint64_t lba,
 		      uint64_t disk_sectors, struct gpt *ret, uint32_t *ret_entries_crc)
 {
-	struct gpt_fields fields;
-	struct gpt *g = (struct gpt *)fields.bytes;
+	struct header h;
 	int r = gpt_check_disk(sector_bytes, disk_sectors);
 
 	if (!r)
 		r = check_seal(sector, sector_bytes);
 	if (r)
 		return r;
-	memset(&fields, 0, sizeof(fields));
-	g->sector_bytes = sector_bytes;
-	g->disk_sectors = disk_sectors;
-	g->my_lba = le64_load(sector + HDR_O_MY_LBA);
-	g->alt_lba = le64_load(sector + HDR_O_ALT_LBA);
-	g->first_usable_lba = le64_load(sector + HDR_O_FIRST_USABLE);
-	g->last_usable_lba = le64_load(sector + HDR_O_LAST_USABLE);
-	g->entries_lba = le64_load(sector + HDR_O_ENTRIES_LBA);
-	g->n_entries = le32_load(sector + HDR_O_N_ENTRIES);
-	memcpy(g->disk.bytes, sector + HDR_O_DISK_GUID, GUID_BYTES);
-	if (!g->n_entries || g->n_entries > GPT_ENTRIES ||
+	h.my_lba = le64_load(sector + HDR_O_MY_LBA);
+	h.alt_lba = le64_load(sector + HDR_O_ALT_LBA);
+	h.first_usable_lba = le64_load(sector + HDR_O_FIRST_USABLE);
+	h.last_usable_lba = le64_load(sector + HDR_O_LAST_USABLE);
+	h.entries_lba = le64_load(sector + HDR_O_ENTRIES_LBA);
+	h.n_entries = le32_load(sector + HDR_O_N_ENTRIES);
+	if (!h.n_entries || h.n_entries > GPT_ENTRIES ||
 	    le32_load(sector + HDR_O_ENTRY_BYTES) != GPT_ENTRY_BYTES)
 		return GPT_E_ENTRY_SHAPE;
-	r = check_places(g, lba);
+	r = check_places(&h, lba, sector_bytes, disk_sectors);
 	if (r)
 		return r;
-	copy_header(ret, g);
 	*ret_entries_crc = le32_load(sector + HDR_O_ENTRIES_CRC);
+	memcpy(ret->disk.bytes, sector + HDR_O_DISK_GUID, GUID_BYTES);
+	ret->sector_bytes = sector_bytes;
+	ret->disk_sectors = disk_sectors;
+	ret->my_lba = h.my_lba;
+	ret->alt_lba = h.alt_lba;
+	ret->first_usable_lba = h.first_usable_lba;
+	ret->last_usable_lba = h.last_usable_lba;
+	ret->entries_lba = h.entries_lba;
+	ret->n_entries = h.n_entries;
 	return GPT_OK;
 }
 
