@@ -1,0 +1,410 @@
+/*
+ * The running machine: QEMU's command line, its start, its cables, its end.
+ *
+ * Serial port and control protocol are socket pairs inherited by QEMU: no names
+ * in the file system, no race for a port, and both end when QEMU does.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/err.h"
+#include "lib/base/io.h"
+#include "qemu/clock.h"
+#include "qemu/ssh.h"
+#include "qemu/vm.h"
+
+#define QEMU_PROGRAM "qemu-system-x86_64"
+#define ARGV_MAX 64
+#define QMP_DEADLINE_MS 20000
+
+/* The command line under construction; the strings are owned. */
+struct argv {
+	char *item[ARGV_MAX + 1];
+	unsigned n;
+	bool oom;
+};
+
+static void argv_done(struct argv *a)
+{
+	for (unsigned i = 0; i < a->n; i++)
+		free(a->item[i]);
+}
+
+static void add_owned(struct argv *a, char *text)
+{
+	if (!text || a->n == ARGV_MAX) {
+		free(text);
+		a->oom = true;
+		return;
+	}
+	a->item[a->n++] = text;
+}
+
+static void add(struct argv *a, const char *name, const char *value)
+{
+	add_owned(a, strdup(name));
+	if (value)
+		add_owned(a, strdup(value));
+}
+
+static void __attribute__((format(printf, 3, 4))) addf(struct argv *a, const char *name,
+						       const char *fmt, ...)
+{
+	_cleanup_free_ char *value = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&value, fmt, ap) < 0)
+		value = NULL;
+	va_end(ap);
+	if (!value)
+		a->oom = true;
+	else
+		add(a, name, value);
+}
+
+/* QEMU splits options at commas; a comma in a file name is doubled. Owned by the caller. */
+static char *comma_safe(const char *path)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	for (; *path; path++) {
+		buf_addc(&b, *path);
+		if (*path == ',')
+			buf_addc(&b, ',');
+	}
+	return buf_take(&b);
+}
+
+static void add_drive(struct argv *a, const char *options, const char *path)
+{
+	_cleanup_free_ char *safe = comma_safe(path);
+
+	addf(a, "-drive", "%s,file=%s", options, safe ? safe : "");
+	a->oom |= !safe;
+}
+
+static void add_machine(struct argv *a, const struct vm *vm)
+{
+	const struct vm_options *o = &vm->options;
+	uint64_t memory = o->memory_bytes ? o->memory_bytes : VM_MEMORY_DEFAULT;
+
+	add(a, QEMU_PROGRAM, NULL);
+	add(a, "-name", "kiln");
+	add(a, "-nodefaults", NULL);
+	add(a, "-no-user-config", NULL);
+	add(a, "-machine", vm->firmware.smm ? "q35,smm=on" : "q35");
+	add(a, "-accel", accel_name(vm->accel));
+	/* Under emulation the plain qemu64 is by far the fastest CPU: richer ones run slower code. */
+	if (vm->accel == ACCEL_KVM)
+		add(a, "-cpu", "host");
+	addf(a, "-smp", "%" PRIu64, o->cpus ? o->cpus : 1);
+	addf(a, "-m", "%" PRIu64 "M", memory >> 20);
+	add(a, "-display", "none");
+	if (vm->firmware.smm)
+		add(a, "-global", "driver=cfi.pflash01,property=secure,value=on");
+	add_drive(a, "if=pflash,unit=0,format=raw,readonly=on", vm->firmware.code);
+	add_drive(a, "if=pflash,unit=1,format=raw", vm->vars);
+}
+
+static void add_devices(struct argv *a, const struct vm *vm)
+{
+	const char *bus = vm->options.bus ? vm->options.bus : "virtio";
+	const char *cache = vm->options.cache ? vm->options.cache : "writeback";
+	_cleanup_free_ char *drive =
+		str_printf("if=none,id=disk,format=%s,cache=%s,discard=unmap",
+			   image_format_name(vm->disk_format), cache);
+
+	a->oom |= !drive;
+	add_drive(a, drive ? drive : "", vm->disk);
+	add(a, "-device",
+	    !strcmp(bus, "nvme") ? "nvme,drive=disk,serial=kiln,bootindex=1" :
+	    !strcmp(bus, "ahci") ? "ide-hd,drive=disk,bus=ide.0,bootindex=1" :
+				   "virtio-blk-pci,drive=disk,bootindex=1");
+	/* Port 0: the kernel picks a free one, so that two machines never fight for it. */
+	add(a, "-netdev",
+	    vm->options.ssh ? "user,id=net,hostfwd=tcp:127.0.0.1:0-:22" : "user,id=net");
+	add(a, "-device", "virtio-net-pci,netdev=net,romfile=");
+	add(a, "-device", "virtio-rng-pci");
+}
+
+static int add_credential(struct argv *a, const struct vm *vm, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	if (!vm->key)
+		return 0;
+	r = ssh_credential(vm->key, &text, err);
+	if (r < 0)
+		return r;
+	addf(a, "-smbios", "type=11,value=io.systemd.credential.binary:%s", text);
+	return 0;
+}
+
+static void exec_qemu(char **argv, int serial, int qmp, int errors)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* A terminal's Ctrl-C is for the person's shell or for us, never for QEMU. */
+	setsid();
+	signal(SIGPIPE, SIG_DFL);
+	dup2(null, 0);
+	dup2(errors, 1);
+	dup2(errors, 2);
+	fcntl(serial, F_SETFD, 0);
+	fcntl(qmp, F_SETFD, 0);
+	execvp(argv[0], argv);
+	dprintf(2, "cannot run %s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static void on_qmp_event(void *arg, const char *name)
+{
+	struct vm *vm = arg;
+
+	if (!strcmp(name, "RESET")) {
+		vm->resets++;
+		timeline_start(&vm->timeline, clock_now_ms());
+	}
+}
+
+static int make_cables(int serial[2], int qmp[2], int *ret_errors, struct err *err)
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, serial) < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, qmp) < 0)
+		return err_errno(err, -errno, "cannot make a socket pair");
+	*ret_errors = memfd_create("qemu-stderr", MFD_CLOEXEC);
+	return *ret_errors < 0 ? err_errno(err, -errno, "memfd_create") : 0;
+}
+
+static int launch(struct vm *vm, struct argv *a, struct err *err)
+{
+	_cleanup_close_ int s0 = -1, s1 = -1, q0 = -1, q1 = -1, errors = -1;
+	int serial[2] = { -1, -1 }, qmp[2] = { -1, -1 };
+	int r = make_cables(serial, qmp, &errors, err);
+	pid_t pid;
+
+	s0 = serial[0], s1 = serial[1], q0 = qmp[0], q1 = qmp[1];
+	if (r < 0)
+		return r;
+	addf(a, "-chardev", "socket,id=serial,fd=%d", s1);
+	add(a, "-serial", "chardev:serial");
+	addf(a, "-chardev", "socket,id=qmp,fd=%d", q1);
+	add(a, "-mon", "chardev=qmp,mode=control");
+	if (a->oom)
+		return err_oom(err);
+	timeline_start(&vm->timeline, clock_now_ms());
+	pid = fork();
+	if (pid < 0)
+		return err_errno(err, -errno, "fork");
+	if (pid == 0)
+		exec_qemu(a->item, s1, q1, errors);
+	vm->pid = pid;
+	vm->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	vm->serial_fd = TAKE_FD(s0);
+	vm->qmp_fd = TAKE_FD(q0);
+	vm->stderr_fd = TAKE_FD(errors);
+	qmp_init(&vm->qmp, vm->qmp_fd, on_qmp_event, vm);
+	return 0;
+}
+
+int vm_power_on(struct vm *vm, struct err *err)
+{
+	_cleanup_(argv_done) struct argv a = { 0 };
+	int r;
+
+	if (vm->pid)
+		return err_set(err, -EALREADY, "the machine is running already");
+	if (vm->stderr_fd >= 0)
+		close(vm->stderr_fd);
+	vm->stderr_fd = -1;
+	add_machine(&a, vm);
+	add_devices(&a, vm);
+	r = add_credential(&a, vm, err);
+	if (r < 0)
+		return r;
+	return launch(vm, &a, err);
+}
+
+static void close_cables(struct vm *vm)
+{
+	int *fds[] = { &vm->serial_fd, &vm->qmp_fd, &vm->pidfd };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+/* Take serial bytes. 1 when there were some, 0 at the end, a negative errno. */
+static int read_serial(struct vm *vm, struct err *err)
+{
+	char chunk[16384];
+	ssize_t n = recv(vm->serial_fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 1;
+	if (n <= 0)
+		return 0;
+	if (vm->log_fd >= 0 && io_write_all(vm->log_fd, chunk, (size_t)n) < 0)
+		return err_errno(err, -EIO, "cannot write the serial log");
+	if (vm->tap)
+		vm->tap(vm->tap_arg, chunk, (size_t)n);
+	if (serial_feed(&vm->serial, chunk, (size_t)n, clock_now_ms()) < 0)
+		return err_oom(err);
+	return 1;
+}
+
+/* QEMU has closed its side: take what is left, then its status. */
+static int reap(struct vm *vm, struct err *err)
+{
+	int r = 1;
+
+	while (r > 0 && vm->serial_fd >= 0) {
+		struct pollfd p = { .fd = vm->serial_fd, .events = POLLIN };
+
+		if (poll(&p, 1, 0) <= 0)
+			break;
+		r = read_serial(vm, err);
+	}
+	while (waitpid(vm->pid, &vm->wait_status, 0) < 0 && errno == EINTR)
+		;
+	vm->pid = 0;
+	close_cables(vm);
+	return r < 0 ? r : VM_OFF;
+}
+
+int vm_pump(struct vm *vm, int extra_fd, uint64_t deadline_ms, struct err *err)
+{
+	struct pollfd f[4] = {
+		{ .fd = vm->serial_fd, .events = POLLIN },
+		{ .fd = vm->qmp_fd, .events = POLLIN },
+		{ .fd = vm->pidfd, .events = POLLIN },
+		{ .fd = extra_fd, .events = POLLIN },
+	};
+	int r = 1;
+
+	if (!vm->pid)
+		return VM_OFF;
+	if (poll(f, 4, clock_left_ms(deadline_ms)) < 0)
+		return errno == EINTR ? VM_ACTIVITY : err_errno(err, -errno, "poll");
+	/* Reset events before the text: what the next boot says belongs to the next boot. */
+	if (f[1].revents)
+		r = qmp_read(&vm->qmp, err);
+	if (r < 0 && r != -EPIPE)
+		return r;
+	if (r == -EPIPE) {
+		close(vm->qmp_fd);
+		vm->qmp_fd = -1;
+	}
+	if (f[0].revents)
+		r = read_serial(vm, err);
+	if (r < 0 && r != -EPIPE)
+		return r;
+	if (f[0].revents && r == 0) {
+		close(vm->serial_fd);
+		vm->serial_fd = -1;
+	}
+	if (f[2].revents)
+		return reap(vm, err);
+	if (f[3].revents)
+		return VM_EXTRA;
+	return f[0].revents || f[1].revents ? VM_ACTIVITY : VM_QUIET;
+}
+
+void vm_power_cut(struct vm *vm)
+{
+	if (!vm->pid)
+		return;
+	kill(vm->pid, SIGKILL);
+	(void)reap(vm, NULL);
+}
+
+int vm_command(struct vm *vm, const char *command, const char *argument_json, struct err *err)
+{
+	uint64_t deadline = clock_now_ms() + QMP_DEADLINE_MS;
+	bool sent = false;
+
+	while (vm->pid) {
+		int r;
+
+		if (vm->qmp.greeted && qmp_replied(&vm->qmp)) {
+			if (sent)
+				return vm->qmp.failed ? err_set(err, -EIO, "QEMU refused %s: %s",
+								command, vm->qmp.reply) :
+							0;
+			r = qmp_send(&vm->qmp, command, argument_json, err);
+			if (r < 0)
+				return r;
+			sent = true;
+		}
+		if (clock_now_ms() >= deadline)
+			return err_set(err, -ETIMEDOUT, "QEMU did not answer %s", command);
+		r = vm_pump(vm, -1, deadline, err);
+		if (r < 0)
+			return r;
+	}
+	return err_set(err, -ESHUTDOWN, "the machine is off");
+}
+
+int vm_reset(struct vm *vm, struct err *err)
+{
+	return vm_command(vm, "system_reset", NULL, err);
+}
+
+int vm_power_button(struct vm *vm, struct err *err)
+{
+	return vm_command(vm, "system_powerdown", NULL, err);
+}
+
+int vm_type(struct vm *vm, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len && vm->serial_fd >= 0) {
+		ssize_t n = send(vm->serial_fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+void vm_explain_exit(struct vm *vm, struct err *err)
+{
+	char text[2048];
+	ssize_t n = vm->stderr_fd < 0 ? 0 : pread(vm->stderr_fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+	if (WIFSIGNALED(vm->wait_status))
+		err_set(err, -EIO, "QEMU was killed by signal %d", WTERMSIG(vm->wait_status));
+	else if (WEXITSTATUS(vm->wait_status))
+		err_set(err, -EIO, "QEMU ended with status %d", WEXITSTATUS(vm->wait_status));
+	else
+		err_set(err, -EIO, "the machine switched itself off");
+	if (*text)
+		err_append(err, ": %s", text);
+}
