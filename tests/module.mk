@@ -25,6 +25,11 @@ $(replay_bin): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/t
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $(O)/obj/tests/fuzz/fuzz_$*.o $(O)/obj/tests/fuzz/replay.o $(LIBS) -o $@
 
+# verity/ alone on the command line, for tests/bench/verity.sh and golden/verity_strangers.sh.
+$(O)/tests/bench/verity_tool: $(O)/obj/tests/bench/verity_tool.o $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ $(VERITY_LIBS) -o $@
+
 .PHONY: check test bench unit fuzz lint coverage bakes
 #: make run-unit/core/gpt_test   one unit test
 run-%: $(O)/tests/%

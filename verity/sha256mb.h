@@ -43,7 +43,10 @@ extern const struct sha256mb_kernel sha256mb_kernels[];
 /* The best kernel this CPU has, or the one called @name; NULL when unknown or not available. */
 const struct sha256mb_kernel *sha256mb_select(const char *name);
 
-/* Prepare for messages that begin with @prefix (up to SHA256MB_PREFIX_MAX bytes). NULL @kernel: the best. */
+/*
+ * Prepare for messages that begin with @prefix, up to SHA256MB_PREFIX_MAX bytes.
+ * @kernel is one of the available ones; NULL takes the best.
+ */
 void sha256mb_init(struct sha256mb *mb, const uint8_t *prefix, size_t prefix_len,
 		   const struct sha256mb_kernel *kernel);
 

@@ -32,7 +32,8 @@ int verity_layout(uint64_t data_bytes, struct verity_layout *ret_layout)
 }
 
 /* SHA-256 of a label and the hashes of the parts: no part can run into the next. */
-static void derive(const char *label, const char *const *parts, unsigned n, uint8_t out[DIGEST_BYTES])
+static void derive(const char *label, const char *const *parts, unsigned n,
+		   uint8_t out[DIGEST_BYTES])
 {
 	uint8_t message[3][DIGEST_BYTES];
 

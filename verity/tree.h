@@ -63,8 +63,8 @@ void verity_derive(const char *name, const char *version, uint8_t ret_salt[VERIT
 /*
  * Hash @data_bytes of @data_fd (from offset 0; a file or block device) and write
  * superblock and tree to @hash_fd (from offset 0; layout.hash_blocks blocks).
- * @hash_fd is read back too (O_RDWR). Neither fd's file position is used or moved. @opts may be NULL.
- * Memory is a few blocks per level and thread, whatever the size.
+ * @hash_fd is read back too (O_RDWR). Neither fd's file position is used or moved.
+ * @opts may be NULL. Memory is a few blocks per thread, whatever the size.
  * Returns 0 with the root hash in @ret_root; -EINVAL for a bad size or salt,
  * -ENODATA when the data ends early, or the errno of a read, write or allocation.
  */
