@@ -138,6 +138,22 @@ $(O)/recipes:
 .PHONY: programs
 programs: $(programs)
 
+# ---- the demo ------------------------------------------------------------------
+DEMO_DISK = $(O)/bake/demo/demo_1.0.0_amd64/demo_1.0.0_amd64.raw
+
+.PHONY: demo
+#: make demo         install what is missing, bake recipes/demo.yaml, boot it in QEMU
+demo:
+	$(Q)./setup demo
+	$(Q)$(MAKE) --no-print-directory all $(O)/bake/demo.stamp
+	$(Q)$(O)/kiln boot --quiet --timeline --until 'kiln-health: confirmed' $(DEMO_DISK)
+	$(Q)$(O)/kiln inspect $(DEMO_DISK)
+	@printf '%s\n' '' 'Try next:' \
+		'  $(O)/kiln boot $(DEMO_DISK)                  its console; Ctrl-A X leaves' \
+		'  $(O)/kiln boot --ssh $(DEMO_DISK)            a root shell in it' \
+		'  $(O)/kiln test $(DEMO_DISK)                  boot scenarios' \
+		'  $(O)/kiln recipe --show recipes/demo.yaml    what it was made of'
+
 clean:
 	rm -rf $(O)
 
