@@ -99,6 +99,14 @@ static int begin_body(struct transfer *t)
 	return 0;
 }
 
+static void count(struct transfer *t)
+{
+	if (t->have <= t->counted)
+		return;
+	progress_add(t->opts->progress, t->have - t->counted);
+	t->counted = t->have;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
@@ -116,10 +124,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 		return 0;
 	}
 	t->have += len;
-	if (t->have > t->counted) {
-		progress_add(t->opts->progress, t->have - t->counted);
-		t->counted = t->have;
-	}
+	count(t);
 	return len;
 }
 
@@ -168,7 +173,7 @@ static int start(struct transfer *t, CURLM *multi)
 	}
 	t->curl_text[0] = '\0';
 	t->began = t->have;
-	t->counted = t->counted > t->have ? t->counted : t->have;
+	count(t);
 	t->range_seen = t->body_seen = false;
 	t->fault = 0;
 	t->attempts++;

@@ -1,0 +1,344 @@
+/*
+ * See walk.h. Choices are kept on a trail, so that an alternative that fails deep down is
+ * undone.
+ */
+#include "builder/resolve/walk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/err.h"
+
+#define STEPS_MAX 5000000ul
+#define PROVIDERS_MAX 512
+#define GROUP_MAX 64
+
+/* Alternatives taken before earlier ones of their group: smaller, and what kiln's trees need. */
+static const char *const preferred[] = { "usr-is-merged", "mawk" };
+
+static int choose_dependencies(struct walk *w, struct package *p, struct err *err);
+
+#define S(s) (int)(s).len, (s).p
+
+/* A pinned version stands in the way: remember it, so that the caller may let it go. */
+static void blame(struct walk *w, const struct package *p)
+{
+	if (!w->unpin && p->name->pinned)
+		w->unpin = p->name;
+}
+
+/* The chosen package that satisfies @d, or NULL; @except does not count. */
+static struct package *chosen_for(const struct walk *w, const struct dep *d,
+				  const struct package *except)
+{
+	const struct name *n = index_find(w->index, d->name);
+
+	if (!n || !index_dep_is_native(w->index, d))
+		return NULL;
+	if (n->chosen && n->chosen != except && package_satisfies(n->chosen, d))
+		return n->chosen;
+	for (const struct provider *v = n->providers; v; v = v->next)
+		if (v->package->name->chosen == v->package && v->package != except &&
+		    provider_satisfies(v, d))
+			return v->package;
+	return NULL;
+}
+
+/* A chosen package whose Conflicts or Breaks name @p, or NULL. */
+static struct package *opponent_of(const struct walk *w, const struct package *p)
+{
+	struct depends_reader r = depends_read(package_field(p, "Provides"));
+	struct dep d;
+
+	for (const struct against *a = p->name->against; a; a = a->next)
+		if (a->owner != p && package_satisfies(p, &a->dep))
+			return a->owner;
+	while (depends_next(&r, &d) > 0) {
+		const struct name *n = index_find(w->index, d.name);
+		struct provider v = { .version = d.version };
+
+		for (const struct against *a = n ? n->against : NULL; a; a = a->next)
+			if (a->owner != p && provider_satisfies(&v, &a->dep))
+				return a->owner;
+	}
+	return NULL;
+}
+
+/* Call @fn for each Conflicts and Breaks of @p until it returns non-zero. */
+static int each_conflict(struct walk *w, struct package *p,
+			 int (*fn)(struct walk *w, struct package *p, const struct dep *d,
+				   struct err *err),
+			 struct err *err)
+{
+	static const char *const fields[] = { "Conflicts", "Breaks" };
+	struct dep d;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++) {
+		struct depends_reader reader = depends_read(package_field(p, fields[i]));
+
+		while (r == 0 && (r = depends_next(&reader, &d)) > 0)
+			r = fn(w, p, &d, err);
+		if (r == -EINVAL)
+			return err_set(err, r, "%.*s: malformed %s", S(p->name->text), fields[i]);
+	}
+	return r;
+}
+
+static int refuse_if_chosen(struct walk *w, struct package *p, const struct dep *d, struct err *err)
+{
+	const struct package *q = chosen_for(w, d, p);
+
+	if (!q)
+		return 0;
+	blame(w, q);
+	blame(w, p);
+	return err_set(err, -ENOPKG, "%.*s conflicts with %.*s", S(p->name->text),
+		       S(q->name->text));
+}
+
+static int stand_against(struct walk *w, struct package *p, const struct dep *d, struct err *err)
+{
+	struct name *n = index_find(w->index, d->name);
+	struct against *a = w->spare;
+
+	if (!n || !index_dep_is_native(w->index, d))
+		return 0;
+	if (a)
+		w->spare = a->next;
+	else
+		a = malloc(sizeof(*a));
+	if (!a)
+		return err_oom(err);
+	*a = (struct against){ p, *d, n->against };
+	n->against = a;
+	return 0;
+}
+
+static int stand_down(struct walk *w, struct package *p, const struct dep *d, struct err *err)
+{
+	struct name *n = index_find(w->index, d->name);
+
+	(void)err;
+	for (struct against **a = n ? &n->against : NULL, *gone; a && *a;) {
+		if ((*a)->owner != p) {
+			a = &(*a)->next;
+			continue;
+		}
+		gone = *a;
+		*a = gone->next;
+		gone->next = w->spare;
+		w->spare = gone;
+	}
+	return 0;
+}
+
+static void undo(struct walk *w, size_t mark)
+{
+	while (w->n > mark) {
+		struct package *p = w->chosen[--w->n];
+
+		p->name->chosen = NULL;
+		each_conflict(w, p, stand_down, NULL);
+	}
+}
+
+/* Mark @p as chosen if nothing chosen stands against it; its dependencies come later. */
+static int mark_chosen(struct walk *w, struct package *p, struct err *err)
+{
+	const struct package *q = opponent_of(w, p);
+	int r;
+
+	if (q) {
+		blame(w, p);
+		blame(w, q);
+		return err_set(err, -ENOPKG, "%.*s conflicts with %.*s", S(q->name->text),
+			       S(p->name->text));
+	}
+	r = each_conflict(w, p, refuse_if_chosen, err);
+	if (r < 0)
+		return r;
+	if (w->n == w->cap) {
+		size_t cap = w->cap ? w->cap * 2 : 256;
+		struct package **rows = reallocarray(w->chosen, cap, sizeof(struct package *));
+
+		if (!rows)
+			return err_oom(err);
+		w->chosen = rows;
+		w->cap = cap;
+	}
+	w->chosen[w->n++] = p;
+	p->name->chosen = p;
+	return each_conflict(w, p, stand_against, err);
+}
+
+static int choose(struct walk *w, struct package *p, struct err *err)
+{
+	size_t mark = w->n;
+	int r;
+
+	if (p->name->chosen)
+		return p->name->chosen == p ? 0 :
+			err_set(err, -ENOPKG, "two versions of %.*s", S(p->name->text));
+	if (++w->steps > STEPS_MAX || w->depth >= INDEX_DEPTH_MAX)
+		return err_set(err, -ELOOP, "the dependencies are too deep or too tangled");
+	r = mark_chosen(w, p, err);
+	if (r == 0) {
+		w->depth++;
+		r = choose_dependencies(w, p, err);
+		w->depth--;
+	}
+	if (r < 0)
+		undo(w, mark);
+	return r;
+}
+
+/* apt's order among providers: essential, important, priority, then as listed. */
+static int by_preference(const void *a, const void *b)
+{
+	const struct provider *x = *(struct provider *const *)a, *y = *(struct provider *const *)b;
+	const struct package *p = x->package, *q = y->package;
+
+	for (size_t i = 0; i < ARRAY_SIZE(preferred); i++) {
+		size_t len = strlen(preferred[i]);
+		bool px = p->name->text.len == len && !memcmp(p->name->text.p, preferred[i], len);
+		bool qx = q->name->text.len == len && !memcmp(q->name->text.p, preferred[i], len);
+
+		if (px != qx)
+			return px ? -1 : 1;
+	}
+	if (p->essential != q->essential)
+		return p->essential ? -1 : 1;
+	if (p->important != q->important)
+		return p->important ? -1 : 1;
+	if (p->priority != q->priority)
+		return p->priority < q->priority ? -1 : 1;
+	return p->order < q->order ? -1 : p->order > q->order;
+}
+
+/* -ENOPKG means "try the next"; everything else ends the walk. */
+static int try_providers(struct walk *w, const struct name *n, const struct dep *d,
+			 struct err *err)
+{
+	const struct provider *list[PROVIDERS_MAX];
+	size_t count = 0;
+	int r = -ENOPKG;
+
+	for (const struct provider *v = n->providers; v && count < PROVIDERS_MAX; v = v->next)
+		if (v->package->name->candidate == v->package && provider_satisfies(v, d))
+			list[count++] = v;
+	qsort(list, count, sizeof(list[0]), by_preference);
+	for (size_t i = 0; r == -ENOPKG && i < count; i++)
+		r = choose(w, list[i]->package, err);
+	return r;
+}
+
+/* A pinned candidate is too old for @d, but another version would do: remember it. */
+static void note_unpin(struct walk *w, struct name *n, const struct dep *d)
+{
+	for (const struct package *p = n->pinned ? n->versions : NULL; p && !w->unpin; p = p->next)
+		if (package_satisfies(p, d))
+			w->unpin = n;
+}
+
+static int try_alternative(struct walk *w, const struct dep *d, struct err *err)
+{
+	struct name *n = index_find(w->index, d->name);
+	int r = -ENOPKG;
+
+	if (!n || !index_dep_is_native(w->index, d))
+		return r;
+	if (n->candidate && package_satisfies(n->candidate, d))
+		r = choose(w, n->candidate, err);
+	else if (n->candidate)
+		note_unpin(w, n, d);
+	return r == -ENOPKG && n->providers ? try_providers(w, n, d, err) : r;
+}
+
+static bool is_preferred(const struct dep *d)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(preferred); i++)
+		if (strlen(preferred[i]) == d->name.len &&
+		    !memcmp(preferred[i], d->name.p, d->name.len))
+			return true;
+	return false;
+}
+
+static int satisfy(struct walk *w, const struct dep *group, size_t n, struct package *by,
+		   struct err *err)
+{
+	int r = -ENOPKG;
+
+	for (size_t i = 0; i < n; i++)
+		if (chosen_for(w, &group[i], NULL))
+			return 0;
+	for (size_t i = 0; r == -ENOPKG && n > 1 && i < n; i++)
+		if (is_preferred(&group[i]))
+			r = try_alternative(w, &group[i], err);
+	for (size_t i = 0; r == -ENOPKG && i < n; i++)
+		r = try_alternative(w, &group[i], err);
+	if (r == -ENOPKG)
+		blame(w, by);
+	if (r == -ENOPKG && err && !err->text[0])
+		err_set(err, r, "%.*s depends on %.*s, which cannot be had", S(by->name->text),
+			S(group[0].name));
+	return r;
+}
+
+static int choose_dependencies(struct walk *w, struct package *p, struct err *err)
+{
+	static const char *const fields[] = { "Pre-Depends", "Depends" };
+	struct dep group[GROUP_MAX];
+	size_t n = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++) {
+		struct depends_reader reader = depends_read(package_field(p, fields[i]));
+
+		while (r == 0 && (r = depends_next(&reader, &group[n])) > 0) {
+			r = 0;
+			if (!group[n].last && n + 1 < GROUP_MAX) {
+				n++;
+				continue;
+			}
+			r = satisfy(w, group, n + 1, p, err);
+			n = 0;
+		}
+		if (r == -EINVAL)
+			return err_set(err, r, "%.*s: malformed %s", S(p->name->text), fields[i]);
+		n = 0;
+	}
+	return r;
+}
+
+int walk_run(struct walk *w, struct index *index, struct package *const *seeds, size_t n_seeds,
+	     struct err *err)
+{
+	int r = 0;
+
+	*w = (struct walk){ .index = index };
+	if (err)
+		err_init(err);
+	/* What was asked for by name counts as chosen before any dependency is looked at. */
+	for (size_t i = 0; r == 0 && i < n_seeds; i++)
+		if (!seeds[i]->name->chosen)
+			r = mark_chosen(w, seeds[i], err);
+	for (size_t i = 0; r == 0 && i < n_seeds; i++)
+		r = choose_dependencies(w, seeds[i], err);
+	return r;
+}
+
+void walk_done(struct walk *w)
+{
+	undo(w, 0);
+	while (w->spare) {
+		struct against *next = w->spare->next;
+
+		free(w->spare);
+		w->spare = next;
+	}
+	free(w->chosen);
+	*w = (struct walk){ 0 };
+}
