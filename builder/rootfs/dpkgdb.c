@@ -82,11 +82,15 @@ static void add_stanza(struct buf *status, const struct package *p)
 	for (size_t i = 0; i < p->n_conffiles; i++) {
 		const struct package_conffile *c = &p->conffile[i];
 
-		if (!c->seen)
+		if (!c->seen && !c->obsolete)
 			continue;
 		if (!head)
 			buf_adds(status, "Conffiles:\n");
 		head = true;
+		if (c->obsolete) {
+			buf_addf(status, " %s newconffile remove-on-upgrade\n", c->path);
+			continue;
+		}
 		digest_hex(c->md5, sizeof(c->md5), hex);
 		buf_addf(status, " %s %s\n", c->path, hex);
 	}

@@ -18,6 +18,7 @@
 #include "lib/base/err.h"
 
 #define POLICY_RC "usr/sbin/policy-rc.d"
+#define CONTROL_DIR "var/lib/dpkg/tmp.ci"
 
 static const struct tree_attr plain_file = { 0644, 0, 0, TREE_NOW };
 static const struct tree_attr plain_program = { 0755, 0, 0, TREE_NOW };
@@ -53,30 +54,49 @@ static int script_result(int r)
 	return r > 0 ? -EINVAL : r;
 }
 
-static int run_preinst(const struct cage *cage, const struct package *p, struct err *err)
+/* A preinst finds its package's control files where dpkg puts them (debconf looks there). */
+static int fill_control_dir(struct tree *t, const struct package *p, struct err *err)
 {
-	char path[512], what[300];
+	char path[512];
+	int r = tree_remove(t, CONTROL_DIR);
+
+	for (size_t i = 0; r == 0 && i < p->control.n; i++) {
+		const struct deb_control_file *f = &p->control.file[i];
+		const struct tree_attr attr = { f->mode, 0, 0, TREE_NOW };
+
+		if (snprintf(path, sizeof(path), CONTROL_DIR "/%s", f->name) >= (int)sizeof(path))
+			r = -ENAMETOOLONG;
+		else
+			r = tree_write(t, path, f->data, f->len, &attr);
+	}
+	return r < 0 ? err_errno(err, r, "cannot write /" CONTROL_DIR) : 0;
+}
+
+static int run_preinst(const struct cage *cage, struct tree *t, const struct package *p,
+		       struct err *err)
+{
+	char what[300];
 	char *env[] = { str_printf("DPKG_MAINTSCRIPT_PACKAGE=%s", p->name),
 			str_printf("DPKG_MAINTSCRIPT_ARCH=%s", p->deb->arch),
 			(char *)"DPKG_MAINTSCRIPT_NAME=preinst", (char *)"DPKG_ADMINDIR=/var/lib/dpkg",
 			(char *)"DPKG_ROOT=", (char *)"DPKG_RUNNING_VERSION=1.21.22",
 			(char *)"DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1", NULL };
-	char *argv[] = { path, (char *)"install", NULL };
+	char *argv[] = { (char *)"/" CONTROL_DIR "/preinst", (char *)"install", NULL };
 	struct cage c = *cage;
-	int r;
+	int r = fill_control_dir(t, p, err);
 
-	snprintf(path, sizeof(path), "/var/lib/dpkg/info/%s.preinst", p->info_name);
 	snprintf(what, sizeof(what), "package %s: its preinst script", p->name);
 	c.env = env;
-	r = env[0] && env[1] ? script_result(cage_run(&c, argv, what, err)) : err_oom(err);
+	if (r == 0)
+		r = env[0] && env[1] ? script_result(cage_run(&c, argv, what, err)) : err_oom(err);
 	free(env[0]);
 	free(env[1]);
 	return r;
 }
 
 /* preinst scripts in installation order; base-passwd's makes /etc/passwd for the others. */
-static int run_preinsts(const struct cage *cage, const struct package *pkgs, size_t n,
-			struct err *err)
+static int run_preinsts(const struct cage *cage, struct tree *t, const struct package *pkgs,
+			size_t n, struct err *err)
 {
 	int r = 0;
 
@@ -84,7 +104,9 @@ static int run_preinsts(const struct cage *cage, const struct package *pkgs, siz
 		for (size_t i = 0; r == 0 && i < n; i++)
 			if (!pkgs[i].diverts && package_control_text(&pkgs[i], "preinst") &&
 			    (pass == 0) == !strcmp(pkgs[i].name, "base-passwd"))
-				r = run_preinst(cage, &pkgs[i], err);
+				r = run_preinst(cage, t, &pkgs[i], err);
+	if (r == 0 && (r = tree_remove(t, CONTROL_DIR)) < 0)
+		err_errno(err, r, "cannot remove /" CONTROL_DIR);
 	return r;
 }
 
@@ -155,7 +177,7 @@ int engine_fast(const struct cage *cage, struct package *pkgs, size_t n, struct 
 	if (r == 0)
 		r = prepare(&t, err);
 	if (r == 0)
-		r = run_preinsts(cage, pkgs, n, err);
+		r = run_preinsts(cage, &t, pkgs, n, err);
 	if (r == 0)
 		r = dpkg_debs(cage, "--unpack", pkgs, n, want_diverting, err);
 	if (r == 0)
