@@ -62,7 +62,7 @@ static struct disk_ops region_ops(struct region *reg)
 static int put_file(int out, const struct disk_part *part, const struct disk_input *in,
 		    struct err *err)
 {
-	int r = io_copy_range(in->fd, 0, out, part->offset_bytes, in->bytes);
+	int r = io_copy_sparse(in->fd, 0, out, part->offset_bytes, in->bytes);
 
 	return r < 0 ? err_errno(err, r, "writing partition %s", part->name) : 0;
 }
@@ -80,7 +80,7 @@ static int put_esp(int out, const struct disk_part *part, const struct disk_opti
 	fd = open(scratch, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(err, -errno, "%s", scratch);
-	r = io_copy_range(fd, 0, out, part->offset_bytes, part->size_bytes);
+	r = io_copy_sparse(fd, 0, out, part->offset_bytes, part->size_bytes);
 	return r < 0 ? err_errno(err, r, "writing partition %s", part->name) : 0;
 }
 

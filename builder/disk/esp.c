@@ -45,8 +45,10 @@ int esp_make(const char *path, uint64_t size_bytes, const char *program, uint32_
 	char *env[] = { env_path, epoch, "TZ=UTC", "LC_ALL=C", "MTOOLS_SKIP_CHECK=1",
 			"MTOOLSRC=/dev/null", NULL };
 	char *image = (char *)path;
+	/* 0xf8: a fixed disk. The ESP is the first partition, at the first aligned sector. */
 	char *format[] = { "mformat", "-i", image, "-F", "-c", "1", "-h", "64", "-s", "32",
-			   "-T", sectors, "-N", serial, "-v", "KILN-ESP", "::", NULL };
+			   "-m", "0xf8", "-H", "2048", "-T", sectors, "-N", serial,
+			   "-v", "KILN-ESP", "::", NULL };
 	char *dirs[] = { "mmd", "-i", image, "::/EFI", "::/EFI/BOOT", NULL };
 	char *copy[] = { "mcopy", "-i", image, (char *)program, "::/EFI/BOOT/BOOTX64.EFI", NULL };
 	int r;

@@ -197,7 +197,7 @@ int publish_copy(struct publish *p, const char *suffix, const char *source, stru
 		return err_errno(err, r, "%s", source);
 	out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 	r = out < 0 || ftruncate(out, (off_t)bytes) < 0 ? -errno :
-							  io_copy_range(in, 0, out, 0, bytes);
+							  io_copy_sparse(in, 0, out, 0, bytes);
 	return r < 0 ? err_errno(err, r, "%s", path) : 0;
 }
 

@@ -180,3 +180,30 @@ int io_copy_range(int in, uint64_t in_off, int out, uint64_t out_off, uint64_t l
 	}
 	return 0;
 }
+
+int io_copy_sparse(int in, uint64_t in_off, int out, uint64_t out_off, uint64_t len)
+{
+	uint64_t at = 0;
+
+	while (at < len) {
+		off_t data = lseek(in, (off_t)(in_off + at), SEEK_DATA), hole;
+		uint64_t end = len;
+		int r;
+
+		if (data < 0 && errno == ENXIO)
+			return 0; /* a hole up to the end */
+		if (data >= 0) {
+			at = (uint64_t)data - in_off;
+			hole = lseek(in, data, SEEK_HOLE);
+			if (hole >= 0 && (uint64_t)hole - in_off < end)
+				end = (uint64_t)hole - in_off;
+		}
+		if (at >= len)
+			return 0;
+		r = io_copy_range(in, in_off + at, out, out_off + at, end - at);
+		if (r < 0)
+			return r;
+		at = end;
+	}
+	return 0;
+}

@@ -33,4 +33,10 @@ int io_size(int fd, uint64_t *ret_bytes);
 /* Copy @len bytes from @in (at @in_off) to @out (at @out_off). */
 int io_copy_range(int in, uint64_t in_off, int out, uint64_t out_off, uint64_t len);
 
+/*
+ * The same, but what is a hole in @in is not written at all: for a fresh @out, where
+ * unwritten bytes are zero, so that a sparse file stays sparse.
+ */
+int io_copy_sparse(int in, uint64_t in_off, int out, uint64_t out_off, uint64_t len);
+
 #endif
