@@ -42,19 +42,18 @@ static int sign(int n)
 }
 
 /*
- * Does exactly one side have mark @c here? Then the one with it is @with:
- * -1 older, 1 newer. Both having it is "equal so far": both step over it.
+ * A side with mark @c is older than one without; when both have it, both step
+ * over it and are equal so far.
  */
-static int compare_mark(const char **a, const char **b, char c, int with)
+static int compare_mark(const char **a, const char **b, char c)
 {
-	if (**a == c && **b == c) {
-		++*a;
-		++*b;
+	if (**a != c && **b != c)
 		return 0;
-	}
-	if (**a == c)
-		return with;
-	return **b == c ? -with : 0;
+	if (**a != c || **b != c)
+		return **a == c ? -1 : 1;
+	++*a;
+	++*b;
+	return 0;
 }
 
 /*
@@ -102,26 +101,23 @@ int version_compare(const char *a, const char *b)
 		a = skip_separators(a);
 		b = skip_separators(b);
 
-		/* A tilde is older than anything, even than the end of the text. */
-		if (*a == '~' || *b == '~') {
-			r = compare_mark(&a, &b, '~', -1);
-			if (r)
-				return r;
-			continue;
-		}
+		/*
+		 * A tilde is older than anything, even than the end of the text, but
+		 * after a tilde on both sides more text is newer than its end.
+		 */
+		r = compare_mark(&a, &b, '~');
+		if (r)
+			return r;
 		if (!*a || !*b)
 			return !*a ? (*b ? -1 : 0) : 1;
-
-		if (*a == '-' || *b == '-')
-			r = compare_mark(&a, &b, '-', -1);
-		else if (*a == '^' || *b == '^')
-			r = compare_mark(&a, &b, '^', -1);
-		else if (*a == '.' || *b == '.')
-			r = compare_mark(&a, &b, '.', -1);
-		else if (is_digit(*a) || is_digit(*b))
-			r = compare_numbers(&a, &b);
-		else
-			r = compare_letters(&a, &b);
+		r = compare_mark(&a, &b, '-');
+		if (!r)
+			r = compare_mark(&a, &b, '^');
+		if (!r)
+			r = compare_mark(&a, &b, '.');
+		if (!r)
+			r = is_digit(*a) || is_digit(*b) ? compare_numbers(&a, &b) :
+							   compare_letters(&a, &b);
 		if (r)
 			return r;
 	}
