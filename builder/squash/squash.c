@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "builder/rootfs/manifest.h"
-#include "builder/squash/order.h"
+#include "builder/squash/sort_file.h"
 #include "builder/squash/usage.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
@@ -50,7 +50,7 @@ static int write_order(const struct squash_options *o, const char *path, struct 
 	int r = owners_load(o->tree, &owners, err);
 
 	if (r == 0)
-		r = order_print(o->manifest, owners, &text, err);
+		r = sort_file_print(o->manifest, owners, &text, err);
 	if (r < 0)
 		return r;
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);

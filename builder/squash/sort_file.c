@@ -1,8 +1,8 @@
 /*
- * See order.h. mksquashfs has priorities 32767...-32768, higher first, and 0 for files not
+ * See sort_file.h. mksquashfs has priorities 32767...-32768, higher first, and 0 for files not
  * named.
  */
-#include "builder/squash/order.h"
+#include "builder/squash/sort_file.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -35,7 +35,7 @@ static int path_readable(const char *path)
 	return path[0] && path[0] != '#' && !strpbrk(path, " \t\n\r\v\f\\");
 }
 
-int order_print(const struct manifest *m, const struct owners *o, struct buf *out,
+int sort_file_print(const struct manifest *m, const struct owners *o, struct buf *out,
 		struct err *err)
 {
 	_cleanup_free_ struct item *items = calloc(m->n + 1, sizeof(*items));

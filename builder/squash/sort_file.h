@@ -3,8 +3,8 @@
  * by package, then by path. A package that changes then changes one stretch of
  * the image, which keeps the difference between two versions small.
  */
-#ifndef BUILDER_SQUASH_ORDER_H
-#define BUILDER_SQUASH_ORDER_H
+#ifndef BUILDER_SQUASH_SORT_FILE_H
+#define BUILDER_SQUASH_SORT_FILE_H
 
 struct buf;
 struct err;
@@ -16,7 +16,7 @@ struct owners;
  * could misread are left out and keep the default place. @o may be NULL: by path alone.
  * 0 or -ENOMEM.
  */
-int order_print(const struct manifest *m, const struct owners *o, struct buf *out,
+int sort_file_print(const struct manifest *m, const struct owners *o, struct buf *out,
 		struct err *err);
 
 #endif
