@@ -16,7 +16,7 @@
 struct lock_options {
 	bool update, locked, offline, allow_expired, no_fetch;
 	struct arg_list mirrors;
-	const char *keyring;
+	const char *keyring, *output;
 };
 
 static const struct arg_option options[] = {
@@ -28,6 +28,8 @@ static const struct arg_option options[] = {
 	  offsetof(struct lock_options, offline) },
 	{ "mirror", 'm', ARG_LIST, "URL", "fetch from here; main=URL, security=URL for one archive",
 	  offsetof(struct lock_options, mirrors) },
+	{ "output", 'o', ARG_STR, "FILE", "the lock's path (beside the recipe)",
+	  offsetof(struct lock_options, output) },
 	{ "keyring", 0, ARG_STR, "FILE", "who may sign indexes (Debian's archive keyring)",
 	  offsetof(struct lock_options, keyring) },
 	{ "allow-expired", 0, ARG_FLAG, NULL, "accept indexes past their Valid-Until",
@@ -71,6 +73,7 @@ static int lock_and_fetch(const struct recipe *recipe, const struct lock_options
 	int r = store_open(NULL, &store, err);
 	struct resolve_options ro = {
 		.mirrors = o->mirrors.item, .n_mirrors = o->mirrors.n, .keyring = o->keyring,
+		.lock_path = o->output,
 		.locked = o->locked, .offline = o->offline, .update = o->update,
 		.update_names = names, .n_update_names = n_names,
 		.allow_expired = o->allow_expired, .warn = warn, .changes = &changes,
