@@ -6,6 +6,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,8 @@ static int spawn_decoder(const char *image, int errs_fd, pid_t *ret_pid, int *re
 {
 	char *argv[] = { "sqfs2tar", "--root-becomes", ".", "--no-skip", (char *)image, NULL };
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t pipe_signal;
 	int p[2], r;
 
 	if (pipe2(p, O_CLOEXEC) < 0)
@@ -57,7 +60,14 @@ static int spawn_decoder(const char *image, int errs_fd, pid_t *ret_pid, int *re
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, p[1], 1);
 	posix_spawn_file_actions_adddup2(&actions, errs_fd, 2);
-	r = posix_spawnp(ret_pid, argv[0], &actions, NULL, argv, environ);
+	/* A decoder we no longer listen to is to die of SIGPIPE, not to complain. */
+	sigemptyset(&pipe_signal);
+	sigaddset(&pipe_signal, SIGPIPE);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigdefault(&attr, &pipe_signal);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	r = posix_spawnp(ret_pid, argv[0], &actions, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
 	close(p[1]);
 	if (r) {
@@ -71,6 +81,7 @@ static int spawn_decoder(const char *image, int errs_fd, pid_t *ret_pid, int *re
 	return 0;
 }
 
+/* 0; -EPIPE: it ended because nobody listened; -EBADMSG: it failed, in its own words. */
 static int wait_decoder(pid_t pid, int errs_fd, struct err *err)
 {
 	char said[1000] = "";
@@ -82,6 +93,8 @@ static int wait_decoder(pid_t pid, int errs_fd, struct err *err)
 			return err_errno(err, -errno, "sqfs2tar");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE)
+		return err_set(err, -EPIPE, "sqfs2tar was cut short");
 	n = pread(errs_fd, said, sizeof(said) - 1, 0);
 	while (n > 0 && said[n - 1] == '\n')
 		said[--n] = '\0';
@@ -298,9 +311,9 @@ int squash_read_back(const char *image, const struct manifest *m, struct err *er
 	close(TAKE_FD(fd));
 	err_init(&decoder);
 	decoded = wait_decoder(pid, errs_fd, &decoder);
-	/* A reader that stopped early makes the decoder fail too; the first cause counts. */
-	if (r == 0 && decoded < 0)
-		r = err_set(err, decoded, "%s", decoder.text);
+	/* A decoder that failed leaves a broken tar: its own words are the cause. */
+	if (decoded == -EBADMSG || (r == 0 && decoded < 0))
+		r = err_set(err, -EBADMSG, "%s", decoder.text);
 	if (r < 0)
 		return err_add(err, r, "%s does not read back", image);
 	return compare(m, &rd.got, err);
