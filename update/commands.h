@@ -1,0 +1,11 @@
+/* The verbs of slotctl, one per cmd_<verb>.c; main.c lists them. */
+#ifndef UPDATE_COMMANDS_H
+#define UPDATE_COMMANDS_H
+
+#include "lib/base/args.h"
+
+extern const struct command cmd_status;
+extern const struct command cmd_confirm;
+extern const struct command cmd_health;
+
+#endif

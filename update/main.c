@@ -1,0 +1,22 @@
+/* slotctl: the slots of the machine it runs on. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "lib/base/err.h"
+#include "lib/base/log.h"
+#include "update/commands.h"
+
+static const struct command *const commands[] = { &cmd_status, &cmd_confirm, &cmd_health, NULL };
+
+int main(int argc, char **argv)
+{
+	static struct err err;
+	int r = args_dispatch("slotctl", "The A/B slots of this machine and how its boots went.",
+			      commands, argc, argv, &err);
+
+	if (r < 0)
+		r = EXIT_USAGE;
+	if (r != EXIT_OK && err.text[0])
+		log_error("%s", err.text);
+	return r;
+}
