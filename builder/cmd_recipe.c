@@ -67,8 +67,8 @@ static int check(const struct recipe_args *a, const char *path, struct err *err)
 	if (a->show)
 		recipe_show(r, &out);
 	else if (!a->json)
-		buf_addf(&out, "%s: ok: %s %s, %s, %zu packages named\n", path, r->name, r->version,
-			 r->suite, r->packages.n);
+		buf_addf(&out, "%s: ok: %s %s, %s, %zu package%s named\n", path, r->name,
+			 r->version, r->suite, r->packages.n, r->packages.n == 1 ? "" : "s");
 	return print(&out, err);
 }
 
@@ -81,8 +81,9 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 	if (n < 0)
 		return EXIT_USAGE;
 	if (a.schema + a.man + a.show + a.json > 1 || ((a.schema || a.man) && n)) {
-		err_set(err, -EINVAL, "recipe: --schema, --man, --show and --json exclude each other"
-				      "\nUsage: recipe %s", cmd->synopsis);
+		err_set(err, -EINVAL,
+			"recipe: --schema, --man, --show and --json exclude each other\n"
+			"Usage: recipe %s", cmd->synopsis);
 		return EXIT_USAGE;
 	}
 	if (!a.schema && !a.man && n != 1) {

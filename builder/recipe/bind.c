@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "builder/recipe/lookup.h"
+#include "builder/recipe/strv.h"
 #include "builder/recipe/value.h"
 #include "lib/base/args.h"
 #include "lib/base/buf.h"
@@ -84,6 +85,11 @@ static bool want_kind(struct binder *b, const struct schema_key *k, const struct
 	return false;
 }
 
+static const char *article(const char *word)
+{
+	return strchr("aeio", *word) ? "an" : "a";
+}
+
 static void refuse_word(struct binder *b, const struct schema_key *k, const struct node *n,
 			const char *why)
 {
@@ -93,8 +99,8 @@ static void refuse_word(struct binder *b, const struct schema_key *k, const stru
 	size_t count = 0;
 
 	if (!choices) {
-		diag_add(b->d, b->src, n->at, "'%.60s' is not a %s: %s", n->text, k->word->what,
-			 why);
+		diag_add(b->d, b->src, n->at, "'%.60s' is not %s %s: %s", n->text,
+			 article(k->word->what), k->word->what, why);
 		return;
 	}
 	for (; choices[count]; count++)
@@ -180,46 +186,17 @@ static void bind_host(struct binder *b, const struct schema_key *k, void *base,
 	if (!r)
 		r = private_key_name(path) ? 1 : lookup_private_key(fd);
 	if (r == 1)
-		diag_add(b->d, b->src, n->at, "'%.80s': the private key would be shipped in the image",
-			 n->text);
+		diag_add(b->d, b->src, n->at,
+			 "'%.80s': the private key would be shipped in the image", n->text);
 	else if (r == -ENOMEM)
 		b->d->oom = true;
 	else if (r < 0)
 		diag_add(b->d, b->src, n->at, "'%.80s' %s", n->text,
-			 why ? why :
-			 r == -ENOENT ? "is not there, neither beside this recipe nor among kiln's own" :
-					strerror(-r));
+			 why ? why : lookup_reason(r));
 	if (r)
 		return;
 	free(*(char **)field(k, base));
 	*(char **)field(k, base) = TAKE_PTR(path);
-}
-
-static bool has_word(const struct recipe_strv *v, const char *text)
-{
-	for (size_t i = 0; i < v->n; i++)
-		if (!strcmp(v->item[i], text))
-			return true;
-	return false;
-}
-
-static bool add_word(struct recipe_strv *v, const char *text)
-{
-	char *copy = strdup(text), **item;
-
-	/* Grow in powers of two. */
-	if (copy && !(v->n & (v->n - 1))) {
-		item = reallocarray(v->item, v->n ? 2 * v->n : 1, sizeof(*item));
-		if (!item) {
-			free(copy);
-			return false;
-		}
-		v->item = item;
-	}
-	if (!copy)
-		return false;
-	v->item[v->n++] = copy;
-	return true;
 }
 
 static void bind_word(struct binder *b, const struct schema_key *k, struct recipe_strv *v,
@@ -228,18 +205,19 @@ static void bind_word(struct binder *b, const struct schema_key *k, struct recip
 	struct schema_fault fault = { 0 };
 
 	if (n->kind != NODE_SCALAR || is_null(n)) {
-		diag_add(b->d, b->src, n->at, KEY_FMT ": expected a %s, not %s", KEY_ARG(group, k),
-			 k->word->what, is_null(n) ? "nothing" : kind_name(n));
+		diag_add(b->d, b->src, n->at, KEY_FMT ": expected %s %s, not %s", KEY_ARG(group, k),
+			 article(k->word->what), k->word->what,
+			 is_null(n) ? "nothing" : kind_name(n));
 		return;
 	}
-	if (!word_ok(b, k, n) || has_word(v, n->text))
+	if (!word_ok(b, k, n) || strv_has(v, n->text))
 		return;
 	if (k->accept && k->accept(b->r, n->text, &fault) < 0)
 		diag_add(b->d, b->src, n->at, "%s", fault.what);
 	else if (v->n == RECIPE_LIST_MAX)
 		diag_add(b->d, b->src, n->at, KEY_FMT " has more than %d items",
 			 KEY_ARG(group, k), RECIPE_LIST_MAX);
-	else if (!add_word(v, n->text))
+	else if (!strv_add(v, n->text))
 		b->d->oom = true;
 }
 
@@ -254,18 +232,6 @@ static void bind_words(struct binder *b, const struct schema_key *k, void *base,
 			 KEY_ARG(group, k), k->default_yaml);
 	for (size_t i = 0; i < n->n; i++)
 		bind_word(b, k, field(k, base), n->item[i], group);
-}
-
-static void remove_word(struct recipe_strv *v, const char *text)
-{
-	for (size_t i = 0; i < v->n; i++) {
-		if (strcmp(v->item[i], text))
-			continue;
-		free(v->item[i]);
-		memmove(&v->item[i], &v->item[i + 1], (v->n - i - 1) * sizeof(*v->item));
-		v->n--;
-		return;
-	}
 }
 
 /* Before the lists of an exclusive map are bound: what this file says replaces earlier files. */
@@ -293,7 +259,7 @@ static void settle_exclusive(struct binder *b, const struct schema_object *o, vo
 			}
 			for (const struct schema_key *k = o->keys; k->key; k++)
 				if (strcmp(k->key, list->key->text))
-					remove_word(field(k, base), word->text);
+					strv_remove(field(k, base), word->text);
 		}
 	}
 }
@@ -317,7 +283,7 @@ static const char *identity_of(const struct schema_object *o, void *item)
 	return *(char **)field(schema_find(o, o->identity), item);
 }
 
-/* Add the finished @item, or put it in the place of the one it replaces. Takes over what it owns. */
+/* Add @item, or put it in the place of the one it replaces; takes over what it owns. */
 static bool keep_item(const struct schema_key *k, void *base, void *item)
 {
 	struct items v = items_of(k, base);
@@ -421,7 +387,8 @@ static void bind_item(struct binder *b, const struct schema_key *k, void *base,
 }
 
 /* Two items of one file with the same name are a mistake; of two files, the later counts. */
-static void refuse_twins(struct binder *b, const struct schema_object *o, const struct node *list)
+static void refuse_twins(struct binder *b, const struct schema_object *o,
+			 const struct node *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		const struct node *a = node_get(list->item[i], o->identity);
@@ -485,6 +452,28 @@ static void refuse_key(struct binder *b, const struct schema_object *o, const st
 		 best ? "; did you mean '" : "", best ? best : "", best ? "'?" : "");
 }
 
+static bool was_seen(const struct binder *b, const struct schema_key *k)
+{
+	for (size_t i = 0; i < b->n_seen; i++)
+		if (b->seen[i] == k)
+			return true;
+	return false;
+}
+
+static void see(struct binder *b, const struct schema_key *k)
+{
+	if (!was_seen(b, k) && b->n_seen < BIND_SEEN_MAX)
+		b->seen[b->n_seen++] = k;
+}
+
+/* The group was refused as a whole: that its keys are missing need not be said. */
+static void see_required(struct binder *b, const struct schema_object *o)
+{
+	for (const struct schema_key *k = o->keys; k->key; k++)
+		if (k->required)
+			see(b, k);
+}
+
 static void bind_value(struct binder *b, const struct schema_key *k, void *base,
 		       const struct node *n, const char *group)
 {
@@ -504,6 +493,8 @@ static void bind_value(struct binder *b, const struct schema_key *k, void *base,
 	case SCHEMA_MAP:
 		if (want_kind(b, k, n, NODE_MAP, group))
 			bind_map(b, k->object, base, n, k->key);
+		else
+			see_required(b, k->object);
 		return;
 	case SCHEMA_INCLUDE:
 		return;
@@ -524,8 +515,8 @@ static void bind_map(struct binder *b, const struct schema_object *o, void *base
 			refuse_key(b, o, map->item[i]->key);
 			continue;
 		}
-		if (k->required && base == (void *)b->r && b->n_seen < BIND_SEEN_MAX)
-			b->seen[b->n_seen++] = k;
+		if (k->required && base == (void *)b->r)
+			see(b, k);
 		bind_value(b, k, base, map->item[i], group);
 	}
 }
@@ -539,26 +530,6 @@ void bind_file(struct binder *b, const struct node *root)
 			 kind_name(root));
 }
 
-static void list_default(struct binder *b, struct recipe_strv *v, const char *words)
-{
-	for (const char *p = words; *p; p += strspn(p, " ")) {
-		size_t n = strcspn(p, " ");
-		_cleanup_free_ char *word = strndup(p, n);
-
-		if (!word || !add_word(v, word))
-			b->d->oom = true;
-		p += n;
-	}
-}
-
-static bool was_seen(const struct binder *b, const struct schema_key *k)
-{
-	for (size_t i = 0; i < b->n_seen; i++)
-		if (b->seen[i] == k)
-			return true;
-	return false;
-}
-
 static void end_map(struct binder *b, const struct schema_object *o, const struct source *top,
 		    const char *group)
 {
@@ -569,7 +540,7 @@ static void end_map(struct binder *b, const struct schema_object *o, const struc
 			end_map(b, k->object, top, k->key);
 		else if (k->type == SCHEMA_WORDS && k->default_yaml &&
 			 !((struct recipe_strv *)f)->n)
-			list_default(b, f, k->default_yaml);
+			b->d->oom |= !strv_add_words(f, k->default_yaml);
 		else if (k->required && schema_is_text(k) && !*(char **)f && !was_seen(b, k))
 			diag_add(b->d, top, (struct place){ 1, 1 },
 				 "'" KEY_FMT "' is missing, in this file and all it includes",

@@ -31,7 +31,7 @@ int bind_defaults(struct recipe *r);
 /* Bind the tree @root of file b->src. Complaints go to b->d. */
 void bind_file(struct binder *b, const struct node *root);
 
-/* After the last file: lists that are still empty get their default, and what is missing is said. */
+/* After the last file: empty lists get their default, and what is missing is said. */
 void bind_end(struct binder *b, const struct source *top);
 
 /* The best "did you mean" for @word among @n candidates by edit distance, or NULL. */

@@ -26,6 +26,7 @@ struct loader {
 	struct diags d;
 	struct source *sources; /* every file met, newest first */
 	unsigned n_sources;
+	bool full; /* too many files: said once */
 };
 
 static void node_freep(struct node **n)
@@ -68,8 +69,11 @@ static void refuse_cycle(struct loader *l, const struct source *s, struct place 
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	size_t n = 0;
 
-	for (const struct source *i = s; i && n < ARRAY_SIZE(way); i = i == again ? NULL : i->includer)
+	for (const struct source *i = s; i && n < ARRAY_SIZE(way); i = i->includer) {
 		way[n++] = i;
+		if (i == again)
+			break;
+	}
 	while (n--)
 		buf_addf(&text, "%s -> ", way[n]->name);
 	buf_adds(&text, again->name);
@@ -112,9 +116,23 @@ static void refuse_include(struct loader *l, const struct source *s, const struc
 		l->d.oom = true;
 	else
 		diag_add(&l->d, s, n->at, "include '%.80s' %s", n->text,
-			 why ? why :
-			 r == -ENOENT ? "is not there, neither beside this recipe nor among kiln's own" :
-					strerror(-r));
+			 why ? why : lookup_reason(r));
+}
+
+/* True when one more file may be included; else says why not, once for the number of files. */
+static bool room_for(struct loader *l, const struct source *s, struct place at, unsigned depth)
+{
+	if (l->full)
+		return false;
+	if (depth >= RECIPE_INCLUDE_DEPTH_MAX) {
+		diag_add(&l->d, s, at, "more than %d includes inside each other",
+			 RECIPE_INCLUDE_DEPTH_MAX);
+		return false;
+	}
+	l->full = l->n_sources == SOURCES_MAX;
+	if (l->full)
+		diag_add(&l->d, s, at, "more than %d files in one recipe", SOURCES_MAX);
+	return !l->full;
 }
 
 static void load_include(struct loader *l, const struct source *s, const struct node *n,
@@ -144,11 +162,7 @@ static void load_include(struct loader *l, const struct source *s, const struct 
 		source_free(new);
 		return;
 	}
-	if (depth == RECIPE_INCLUDE_DEPTH_MAX || l->n_sources == SOURCES_MAX) {
-		diag_add(&l->d, s, n->at, "more than %d %s",
-			 depth == RECIPE_INCLUDE_DEPTH_MAX ? RECIPE_INCLUDE_DEPTH_MAX : SOURCES_MAX,
-			 depth == RECIPE_INCLUDE_DEPTH_MAX ? "includes inside each other" :
-							     "files in one recipe");
+	if (!room_for(l, s, n->at, depth)) {
 		source_free(new);
 		return;
 	}

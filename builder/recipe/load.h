@@ -25,7 +25,7 @@ struct recipe_options {
 int recipe_load_with(const char *path, const struct recipe_options *opt, struct recipe **ret,
 		     struct err *err);
 
-/* Read a recipe from memory; it has no folder, so includes and sources come from shipped_dir only. */
+/* Read a recipe from memory. It has no folder: includes and sources come from shipped_dir. */
 int recipe_load_text(const char *name, const char *data, size_t len,
 		     const struct recipe_options *opt, struct recipe **ret, struct err *err);
 

@@ -114,6 +114,13 @@ int lookup_find(const struct source *src, const char *shipped_dir, const char *n
 	return r;
 }
 
+const char *lookup_reason(int rc)
+{
+	if (rc == -ENOENT)
+		return "is not there, neither beside this recipe nor among kiln's own";
+	return strerror(-rc);
+}
+
 static struct source *source_at(int fd, const char *path, char *name)
 {
 	struct source *s = calloc(1, sizeof(*s));

@@ -23,13 +23,16 @@ struct err;
 int lookup_find(const struct source *src, const char *shipped_dir, const char *name, int *ret_fd,
 		char **ret_path, const char **ret_why);
 
+/* What a negative result of lookup_find() means, to follow the name. */
+const char *lookup_reason(int rc);
+
 /*
  * Open the top recipe @path, which may be anywhere, as a source without its
  * text. *ret_fd is an O_PATH fd.
  */
 int lookup_top(const char *path, struct source **ret, int *ret_fd, struct err *err);
 
-/* A source for the found @fd/@path, named @name by @includer; no text yet. NULL when out of memory. */
+/* A source without text for the found @fd/@path, named @name by @includer. NULL: no memory. */
 struct source *lookup_source(int fd, const char *path, const char *name,
 			     const struct source *includer);
 

@@ -49,60 +49,20 @@ static struct place place_of(yaml_mark_t m)
 	return (struct place){ .line = (unsigned)m.line + 1, .col = (unsigned)m.column + 1 };
 }
 
-/* Bytes of the character at @p, or 0 when it is not UTF-8 or not allowed in a text. */
-static size_t text_char(const unsigned char *p, size_t left, uint32_t *ret)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 :
-		   p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
-	uint32_t c = n == 1 ? p[0] : n ? p[0] & (0xffu >> (n + 1)) : 0;
-
-	if (!n || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if ((n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10ffff ||
-	    (c >= 0xd800 && c < 0xe000))
-		return 0;
-	*ret = c;
-	return n;
-}
-
-/* Why the character may not stand in a recipe, or NULL. */
-static const char *refused_char(uint32_t c)
-{
-	if (c == 0)
-		return "NUL byte in the text";
-	if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7f && c < 0xa0))
-		return "control character in the text";
-	if (c == 0x2028 || c == 0x2029)
-		return "Unicode line separator in the text";
-	if (c == 0xfeff)
-		return "byte order mark inside the text";
-	if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
-		return "invisible text direction character";
-	if (c == 0xfffe || c == 0xffff)
-		return "not a character";
-	return NULL;
-}
-
 /* Check the bytes before libyaml sees them: its own messages here have no place. */
 static bool check_text(const struct source *src, size_t start, struct diags *d)
 {
 	struct place at = { 1, 1 };
 
 	for (size_t i = start; i < src->len;) {
-		uint32_t c = 0;
-		size_t n = text_char((const unsigned char *)src->data + i, src->len - i, &c);
-		const char *why = n ? refused_char(c) : "not UTF-8 text";
+		const char *why;
+		size_t n = source_char(src->data + i, src->len - i, &why);
 
 		if (why) {
 			diag_add(d, src, at, "%s", why);
 			return false;
 		}
-		if (c == '\n')
+		if (src->data[i] == '\n')
 			at = (struct place){ .line = at.line + 1, .col = 1 };
 		else
 			at.col++;
@@ -139,6 +99,9 @@ static void syntax_error(struct reader *rd)
 		diag_add(rd->d, rd->src, at, "tab in the indentation; use spaces");
 		return;
 	}
+	/* What is never closed is better shown where it opens than at the end of the file. */
+	if (p->context && !*line_at(rd->src, at.line))
+		at = place_of(p->context_mark);
 	diag_add(rd->d, rd->src, at, "%s%s%s", p->problem ? p->problem : "cannot read this",
 		 p->context ? " " : "", p->context ? p->context : "");
 }
@@ -202,8 +165,10 @@ static struct node *read_scalar(struct reader *rd, const yaml_event_t *ev)
 		return NULL;
 	refuse_extras(rd, ev->data.scalar.anchor, ev->data.scalar.tag, ev->start_mark);
 	n->quoted = ev->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
-	if (strlen(value) != ev->data.scalar.length)
+	if (strlen(value) != ev->data.scalar.length) {
 		diag_add(rd->d, rd->src, n->at, "NUL byte in the text");
+		return node_free(n);
+	}
 	n->text = strdup(value);
 	if (!n->text) {
 		rd->d->oom = rd->stop = true;
@@ -296,8 +261,8 @@ static struct node *read_node(struct reader *rd, const yaml_event_t *ev, unsigne
 	struct node *n;
 
 	if (depth > NODE_DEPTH_MAX) {
-		diag_add(rd->d, rd->src, place_of(ev->start_mark), "nested more than %d levels deep",
-			 NODE_DEPTH_MAX);
+		diag_add(rd->d, rd->src, place_of(ev->start_mark),
+			 "nested more than %d levels deep", NODE_DEPTH_MAX);
 		rd->stop = true;
 		return NULL;
 	}

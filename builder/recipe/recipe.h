@@ -28,8 +28,8 @@ struct recipe_strv {
 
 struct recipe_file {
 	char *path; /* absolute path in the image */
-	char *source; /* absolute host path, found beside the recipe that names it; NULL: use content */
-	char *content; /* literal content; NULL: use source */
+	char *source; /* absolute host path, found beside the naming recipe; NULL: another kind */
+	char *content; /* literal content; NULL: another kind */
 	char *link; /* symbolic link target; NULL for a regular file */
 	uint32_t mode; /* permission bits, default 0644 */
 	uint32_t uid, gid; /* default 0 */
@@ -76,8 +76,10 @@ struct recipe {
 
 	char *kernel_package; /* kernel.package */
 	char *kernel_cmdline; /* kernel.cmdline, added to what kiln sets */
-	struct recipe_strv kernel_modules; /* kernel.modules kept in the root: names, globs, or "all"; dependencies follow */
-	struct recipe_strv initrd_modules; /* kernel.initrd: groups (virtio, nvme, ahci, usb, scsi) or module names in the initramfs */
+	/* kernel.modules kept in the root: names, globs, or "all"; dependencies follow. */
+	struct recipe_strv kernel_modules;
+	/* kernel.initrd: groups (virtio, nvme, ahci, usb, scsi) or names, for the initramfs. */
+	struct recipe_strv initrd_modules;
 
 	uint64_t root_slot_bytes; /* slots.root, default 1G */
 	uint64_t boot_slot_bytes; /* slots.boot, default 64M */
@@ -91,7 +93,8 @@ struct recipe {
 	struct recipe_check *checks;
 	size_t n_checks;
 
-	struct recipe_strv allow_setuid; /* image.setuid: absolute paths allowed setuid/setgid beyond those packages bring */
+	/* image.setuid: absolute paths allowed setuid/setgid beyond those packages bring. */
+	struct recipe_strv allow_setuid;
 	struct recipe_strv outputs; /* disk, qcow2; default disk */
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "builder/recipe/strv.h"
 #include "lib/base/buf.h"
 
 #define MIB (1024ull * 1024)
@@ -35,7 +36,8 @@ static int finish_file(void *item, struct schema_fault *fault)
 	int kinds = !!f->source + !!f->content + !!f->link;
 
 	if (!kinds)
-		return fault_set(fault, NULL, "a file needs one of 'source', 'content' or 'link'");
+		return fault_set(fault, NULL,
+				 "a file needs one of 'source', 'content' or 'link'");
 	if (kinds > 1)
 		return fault_set(fault, f->link ? "link" : "content",
 				 "a file has only one of 'source', 'content' and 'link'");
@@ -59,7 +61,8 @@ static int finish_check(void *item, struct schema_fault *fault)
 	int kinds = !!c->unit + !!c->run + !!c->port;
 
 	if (kinds != 1)
-		return fault_set(fault, NULL, "a check has exactly one of 'unit', 'run' and 'port'");
+		return fault_set(fault, NULL,
+				 "a check has exactly one of 'unit', 'run' and 'port'");
 	return 0;
 }
 
@@ -86,10 +89,13 @@ static int accept_user(const struct recipe *r, const void *value, struct schema_
 {
 	const struct recipe_user *u = value;
 
-	for (size_t i = 0; i < r->n_users; i++)
-		if (r->users[i].uid == u->uid && strcmp(r->users[i].name, u->name))
-			return fault_set(fault, "uid", "uid %u belongs to user '%s' already", u->uid,
-					 r->users[i].name);
+	for (size_t i = 0; i < r->n_users; i++) {
+		const struct recipe_user *other = &r->users[i];
+
+		if (other->uid == u->uid && strcmp(other->name, u->name))
+			return fault_set(fault, "uid", "uid %u belongs to user '%s' already",
+					 u->uid, other->name);
+	}
 	return 0;
 }
 
@@ -295,8 +301,9 @@ static const struct schema_key recipe_keys[] = {
 	{ .key = "image", .type = SCHEMA_MAP, .object = &image_object,
 	  .doc = "What the check of the finished tree allows." },
 	{ .key = "outputs", .type = SCHEMA_WORDS, AT(recipe, outputs), .word = &word_output,
-	  .default_yaml = "disk", .doc = "What is written besides the parts of a slot: the raw disk "
-					 "image, or also one for QEMU." },
+	  .default_yaml = "disk",
+	  .doc = "What is written besides the parts of a slot: the raw disk image, or also one for "
+		 "QEMU." },
 	{ 0 },
 };
 
@@ -314,14 +321,6 @@ const struct schema_key *schema_find(const struct schema_object *o, const char *
 bool schema_is_text(const struct schema_key *k)
 {
 	return k->type == SCHEMA_TEXT || k->type == SCHEMA_HOST;
-}
-
-static void release_words(struct recipe_strv *v)
-{
-	for (size_t i = 0; i < v->n; i++)
-		free(v->item[i]);
-	free(v->item);
-	*v = (struct recipe_strv){ 0 };
 }
 
 static void release_items(const struct schema_key *k, char *base)
@@ -345,7 +344,7 @@ void schema_release(const struct schema_object *o, void *base)
 			free(*text);
 			*text = NULL;
 		} else if (k->type == SCHEMA_WORDS) {
-			release_words((struct recipe_strv *)text);
+			strv_done((struct recipe_strv *)text);
 		} else if (k->type == SCHEMA_ITEMS) {
 			release_items(k, base);
 		} else if (k->type == SCHEMA_MAP) {

@@ -28,11 +28,11 @@ enum schema_type {
 	SCHEMA_ITEMS, /* an array of structures, each a map of its own */
 };
 
-/* What a text may look like. Where @choices is set only those, else characters and length. */
+/* What a text may look like: one of @choices where they are set, else characters and length. */
 struct schema_word {
 	const char *what; /* "package name": for messages and the manual */
 	const char *example;
-	const char *first, *rest; /* allowed characters as in a bracket expression, ranges allowed */
+	const char *first, *rest; /* allowed characters, written like a bracket expression */
 	size_t min_chars, max_chars;
 	bool may_be_empty;
 	const char *const *choices; /* ends with NULL */

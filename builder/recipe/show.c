@@ -11,6 +11,9 @@
 #include "builder/recipe/value.h"
 #include "lib/base/buf.h"
 
+/* Characters that mean nothing to any YAML reader. */
+#define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@"
+
 static void show_object(const struct recipe *r, const struct schema_object *o, const void *base,
 			int indent, bool first_inline, struct buf *out);
 
@@ -30,7 +33,7 @@ static bool is_plain(const char *s)
 {
 	size_t n = strlen(s);
 
-	if (!n || strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@") != n)
+	if (!n || strspn(s, PLAIN) != n)
 		return false;
 	/* Numbers, words of other YAML readers, and markers stay in quotes. */
 	return (s[0] >= 'a' && s[0] <= 'z' && n > 3 && strcmp(s, "true") && strcmp(s, "false") &&

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,13 +98,52 @@ static int by_place(const void *a, const void *b)
 	return x->seq < y->seq ? -1 : 1;
 }
 
-static size_t char_bytes(const char *p, const char *end)
+/* Bytes of the character at @p, or 0 when it is not UTF-8 or not allowed in a text. */
+static size_t text_char(const unsigned char *p, size_t left, uint32_t *ret)
 {
-	size_t n = 1;
+	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 :
+		   p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+	uint32_t c = n == 1 ? p[0] : n ? p[0] & (0xffu >> (n + 1)) : 0;
 
-	while (p + n < end && ((unsigned char)p[n] & 0xc0) == 0x80)
-		n++;
+	if (!n || n > left)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if ((n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10ffff ||
+	    (c >= 0xd800 && c < 0xe000))
+		return 0;
+	*ret = c;
 	return n;
+}
+
+/* Why the character may not stand in a recipe, or NULL. */
+static const char *refused_char(uint32_t c)
+{
+	if (c == 0)
+		return "NUL byte in the text";
+	if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7f && c < 0xa0))
+		return "control character in the text";
+	if (c == 0x2028 || c == 0x2029)
+		return "Unicode line separator in the text";
+	if (c == 0xfeff)
+		return "byte order mark inside the text";
+	if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
+		return "invisible text direction character";
+	if (c == 0xfffe || c == 0xffff)
+		return "not a character";
+	return NULL;
+}
+
+size_t source_char(const char *p, size_t left, const char **ret_why)
+{
+	uint32_t c = 0;
+	size_t n = text_char((const unsigned char *)p, left, &c);
+
+	*ret_why = n ? refused_char(c) : "not UTF-8 text";
+	return n ? n : 1;
 }
 
 /* The bounds of line @line of @src; false when there is no such line. */
@@ -112,6 +152,8 @@ static bool find_line(const struct source *src, unsigned line, const char **ret_
 {
 	const char *p = src->data, *end = src->data + src->len, *nl;
 
+	if (!p)
+		return false;
 	if (src->len >= 3 && !memcmp(p, "\xef\xbb\xbf", 3))
 		p += 3;
 	for (unsigned i = 1; i < line; i++) {
@@ -140,13 +182,12 @@ static void show_line(struct buf *out, const struct source *src, struct place at
 	snprintf(number, sizeof(number), "%5u", at.line);
 	buf_addf(out, "\n%s | %s", number, first > 1 ? "..." : "");
 	for (; p < end && shown < EXCERPT_MAX; col++) {
-		size_t n = char_bytes(p, end);
+		const char *why;
+		size_t n = source_char(p, (size_t)(end - p), &why);
 
 		if (col >= first) {
-			if ((unsigned char)*p < 0x20 || *p == 0x7f)
-				buf_addc(out, *p == '\t' ? ' ' : '?');
-			else
-				buf_add(out, p, n);
+			/* What no text may hold must not reach a terminal either. */
+			buf_add(out, why ? "?" : *p == '\t' ? " " : p, why ? 1 : n);
 			shown++;
 		}
 		p += n;

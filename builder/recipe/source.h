@@ -37,6 +37,12 @@ struct source {
 /* Free @s and all that follow it. NULL-safe; returns NULL. */
 struct source *source_free(struct source *s);
 
+/*
+ * Bytes of the character at @p, of which @left bytes are there: 1 to 4.
+ * *ret_why says why it may not stand in a recipe, or is NULL.
+ */
+size_t source_char(const char *p, size_t left, const char **ret_why);
+
 struct diag {
 	const struct source *src; /* borrowed */
 	struct place at;

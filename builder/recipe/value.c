@@ -210,7 +210,7 @@ void value_write(const struct schema_key *k, const void *base, struct buf *out)
 		buf_addf(out, "%" PRIu32, *(const uint32_t *)field);
 		return;
 	case SCHEMA_MODE:
-		buf_addf(out, "\"%04" PRIo32 "\"", *(const uint32_t *)field);
+		buf_addf(out, "\"0%03" PRIo32 "\"", *(const uint32_t *)field);
 		return;
 	case SCHEMA_SIZE:
 		value_size(out, *(const uint64_t *)field);

@@ -23,10 +23,10 @@ struct value_reason {
 int value_read(const struct schema_key *k, const char *text, bool quoted, void *base,
 	       struct value_reason *why);
 
-/* The field of @base as value_read() takes it, into @out. Sizes in the largest unit that divides. */
+/* The field of @base as value_read() takes it, into @out. */
 void value_write(const struct schema_key *k, const void *base, struct buf *out);
 
-/* @n bytes / seconds as a recipe writes them. */
+/* @n_bytes in the largest unit that divides it. */
 void value_size(struct buf *out, uint64_t n_bytes);
 
 #endif

@@ -163,8 +163,10 @@ static const char *check_line(const char *text)
 
 static const char *check_unit(const char *text)
 {
-	static const char *const suffix[] = { ".service", ".socket", ".target", ".timer", ".path",
-					      ".mount", ".automount", ".swap", ".slice", ".scope" };
+	static const char *const suffix[] = {
+		".service", ".socket",	  ".target", ".timer", ".path",
+		".mount",   ".automount", ".swap",   ".slice", ".scope",
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffix); i++) {
 		size_t n = strlen(text), m = strlen(suffix[i]);
@@ -175,29 +177,43 @@ static const char *check_unit(const char *text)
 	return "a unit ends with its kind: .service, .socket, .target, .timer, .path, .mount";
 }
 
-/* Options by which the verified start could be left, or that kiln computes itself. */
+/* Options by which the verified start could be left, or that kiln sets itself. */
+static const char *const own_options[] = {
+	"kiln.",     "root=",	    "roothash=",	"rw",		     "init=",
+	"rdinit=",   "initrd=",	    "panic=",		"dm_mod.",	     "dm_verity.",
+	"rd.break",  "rd.systemd.", "systemd.gpt_auto", "systemd.firstboot", "systemd.verity",
+	"usrhash=",  "usr=",	    "break",		"--",		     "mount.usr",
+};
+
+/* True when the option of @len bytes at @p begins with @own; - and _ are one to the readers. */
+static bool is_option(const char *p, size_t len, const char *own)
+{
+	size_t n = strlen(own);
+
+	if (len < n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != own[i] && !(strchr("-_", p[i]) && strchr("-_", own[i])))
+			return false;
+	/* A word without = or . at its end is an option of its own, not the beginning of one. */
+	return strchr("=.", own[n - 1]) || len == n || p[n] == '=' || p[n] == '_' || p[n] == '-';
+}
+
 static const char *check_cmdline(const char *text)
 {
-	static const char *const ours[] = {
-		"kiln.",	"root=",  "roothash=", "rw",	     "init=",		  "rdinit=",
-		"initrd=",	"panic=", "dm-mod.",   "dm_verity.", "systemd.gpt_auto", "systemd.verity",
-		"rd.systemd.verity", "systemd.firstboot", "rd.break", "break=",
-	};
 	static _Thread_local char why[96];
 
 	for (const char *p = text; *p; p++)
 		if (*p < 0x20 || *p > 0x7e)
-			return "it holds a character outside ASCII";
-	for (const char *p = text + strspn(text, " "); *p; p += strspn(p, " ")) {
-		size_t n = strcspn(p, " ");
+			return "it holds a character outside printable ASCII";
+	for (const char *p = text + strspn(text, " \""); *p; p += strspn(p, " \"")) {
+		size_t n = strcspn(p, " \"");
 
-		for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
-			size_t m = strlen(ours[i]);
-
-			if (n < m || strncmp(p, ours[i], m) || (!strcmp(ours[i], "rw") && n != 2))
+		for (size_t i = 0; i < ARRAY_SIZE(own_options); i++) {
+			if (!is_option(p, n, own_options[i]))
 				continue;
-			snprintf(why, sizeof(why), "'%.40s' belongs to kiln: the start is verified",
-				 ours[i]);
+			snprintf(why, sizeof(why), "'%s' belongs to kiln: the start is verified",
+				 own_options[i]);
 			return why;
 		}
 		p += n;
@@ -248,7 +264,8 @@ const struct schema_word word_link = {
 	.max_chars = PATH_CHARS_MAX, .check = check_line,
 };
 const struct schema_word word_content = {
-	.what = "content", .example = "hello", .may_be_empty = true, .max_chars = RECIPE_FILE_MAX_BYTES,
+	.what = "content", .example = "hello",
+	.may_be_empty = true, .max_chars = RECIPE_FILE_MAX_BYTES,
 };
 const struct schema_word word_user = {
 	.what = "user name", .example = "deploy",
