@@ -351,7 +351,7 @@ bool index_pin(struct index *x, const char *name, const char *version, const cha
 
 	for (struct package *p = n ? n->versions : NULL; p; p = p->next)
 		if (slice_is(p->version, version) &&
-		    (!sha256 || slice_is(package_field(p, "SHA256"), sha256))) {
+		    (!sha256 || slice_is(package_index_field(p, "SHA256"), sha256))) {
 			n->candidate = p;
 			n->pinned = true;
 			return true;
@@ -359,7 +359,7 @@ bool index_pin(struct index *x, const char *name, const char *version, const cha
 	return false;
 }
 
-struct slice package_field(const struct package *p, const char *field)
+struct slice package_index_field(const struct package *p, const char *field)
 {
 	const char *s = p->stanza.p, *end = s + p->stanza.len;
 	size_t key = strlen(field);

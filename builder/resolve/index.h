@@ -64,6 +64,7 @@ struct name {
 	struct provider *providers; /* in the order they were added */
 	struct provider **providers_end;
 	struct package *chosen; /* the walk's choice, or NULL */
+	struct package *needed; /* what every solution contains, known before the walk, or NULL */
 	struct against *against;
 	uint32_t hash;
 	bool pinned; /* candidate was set by index_pin() */
@@ -100,7 +101,7 @@ struct name *index_find_str(const struct index *x, const char *text);
 int index_each(const struct index *x, int (*fn)(struct name *n, void *arg), void *arg);
 
 /* The value of @field in the package's stanza; empty when absent. */
-struct slice package_field(const struct package *p, const char *field);
+struct slice package_index_field(const struct package *p, const char *field);
 
 /* True when the version of candidate @p satisfies @d, which names it. */
 bool package_satisfies(const struct package *p, const struct dep *d);

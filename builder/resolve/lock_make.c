@@ -44,7 +44,7 @@ static int read_size(struct slice text, uint64_t *ret)
 
 static int fill_package(struct lock_package *row, const struct package *p, struct err *err)
 {
-	struct slice path = package_field(p, "Filename"), hash = package_field(p, "SHA256");
+	struct slice path = package_index_field(p, "Filename"), hash = package_index_field(p, "SHA256");
 	uint8_t bytes[DIGEST_BYTES];
 
 	row->name = copy(p->name->text);
@@ -58,7 +58,7 @@ static int fill_package(struct lock_package *row, const struct package *p, struc
 	if (hash.len == DIGEST_HEX_SIZE - 1)
 		memcpy(row->sha256, hash.p, hash.len);
 	if (!path.len || digest_unhex(row->sha256, bytes, sizeof(bytes)) < 0 ||
-	    read_size(package_field(p, "Size"), &row->size_bytes) < 0)
+	    read_size(package_index_field(p, "Size"), &row->size_bytes) < 0)
 		return err_set(err, -EBADMSG, "%s: the index gives no proper Filename, Size or SHA256",
 			       row->name);
 	digest_hex(bytes, sizeof(bytes), row->sha256);

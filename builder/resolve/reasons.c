@@ -51,7 +51,7 @@ int reasons_find(struct index *x, struct package *const *set, size_t n)
 		struct package *p = q.item[q.head++];
 
 		for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-			struct depends_reader r = depends_read(package_field(p, fields[i]));
+			struct depends_reader r = depends_read(package_index_field(p, fields[i]));
 
 			while (depends_next(&r, &d) > 0)
 				follow(x, &q, p, &d);

@@ -142,7 +142,7 @@ static int walk(struct resolution *r, struct err *err)
 		struct name *n;
 
 		walk_done(&r->walk);
-		rc = seeds_find(&r->seeds, r->index, r->recipe, r->old, err);
+		rc = seeds_find(&r->seeds, r->index, r->recipe, err);
 		if (rc < 0)
 			return rc;
 		rc = walk_run(&r->walk, r->index, r->seeds.item, r->seeds.n, err);

@@ -101,21 +101,39 @@ static int clear_root(struct name *n, void *arg)
 	return 0;
 }
 
-int seeds_find(struct seeds *s, struct index *x, const struct recipe *recipe,
-	       const struct lock *old, struct err *err)
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* In the order of their names: the order in a recipe is no part of its question. */
+static int add_asked(struct seeds *s, struct index *x, const struct recipe *recipe, struct err *err)
+{
+	size_t n = recipe->packages.n;
+	_cleanup_free_ char **names = calloc(n + 1, sizeof(char *));
+	int r = 0;
+
+	if (!names)
+		return err_oom(err);
+	for (size_t i = 0; i < n; i++)
+		names[i] = recipe->packages.item[i];
+	qsort(names, n, sizeof(*names), by_text);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = add_named(s, x, recipe, names[i], "@recipe", err);
+	return r;
+}
+
+int seeds_find(struct seeds *s, struct index *x, const struct recipe *recipe, struct err *err)
 {
 	struct collect c = { s, err };
 	int r;
 
-	(void)old;
 	s->n = 0;
 	index_each(x, clear_root, NULL);
 	r = index_each(x, add_essential, &c);
 	if (r == 0 && recipe->kernel_package && *recipe->kernel_package)
 		r = add_named(s, x, recipe, recipe->kernel_package, "@kernel", err);
-	for (size_t i = 0; r == 0 && i < recipe->packages.n; i++)
-		r = add_named(s, x, recipe, recipe->packages.item[i], "@recipe", err);
-	return r;
+	return r < 0 ? r : add_asked(s, x, recipe, err);
 }
 
 void seeds_done(struct seeds *s)

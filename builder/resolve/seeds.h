@@ -11,7 +11,6 @@
 #include "builder/resolve/index.h"
 
 struct err;
-struct lock;
 struct recipe;
 struct sources;
 
@@ -24,8 +23,7 @@ struct seeds {
  * Find the seeds among the candidates. An entry of the recipe is a package name, or
  * NAME=VERSION. -ENOPKG with @err naming the recipe, the package and similar names.
  */
-int seeds_find(struct seeds *s, struct index *x, const struct recipe *recipe,
-	       const struct lock *old, struct err *err);
+int seeds_find(struct seeds *s, struct index *x, const struct recipe *recipe, struct err *err);
 
 void seeds_done(struct seeds *s);
 

@@ -41,7 +41,7 @@ static void put_relation(struct buf *out, const struct dep *d)
 
 static void put_field(struct solve *s, const struct package *p, const char *field)
 {
-	struct depends_reader r = depends_read(package_field(p, field));
+	struct depends_reader r = depends_read(package_index_field(p, field));
 	const char *between = "";
 	struct dep d;
 	size_t in_group = 0;

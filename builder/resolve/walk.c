@@ -29,27 +29,44 @@ static void blame(struct walk *w, const struct package *p)
 		w->unpin = p->name;
 }
 
-/* The chosen package that satisfies @d, or NULL; @except does not count. */
-static struct package *chosen_for(const struct walk *w, const struct dep *d,
-				  const struct package *except)
+/* The chosen package that satisfies @d, or NULL. */
+static struct package *chosen_for(const struct walk *w, const struct dep *d)
 {
 	const struct name *n = index_find(w->index, d->name);
 
 	if (!n || !index_dep_is_native(w->index, d))
 		return NULL;
-	if (n->chosen && n->chosen != except && package_satisfies(n->chosen, d))
+	if (n->chosen && package_satisfies(n->chosen, d))
 		return n->chosen;
 	for (const struct provider *v = n->providers; v; v = v->next)
-		if (v->package->name->chosen == v->package && v->package != except &&
-		    provider_satisfies(v, d))
+		if (v->package->name->chosen == v->package && provider_satisfies(v, d))
 			return v->package;
 	return NULL;
 }
 
-/* A chosen package whose Conflicts or Breaks name @p, or NULL. */
+/* A package other than @p, chosen or needed, that the conflict @d of @p is about, or NULL. */
+static struct package *victim_of(const struct walk *w, const struct dep *d, const struct package *p)
+{
+	const struct name *n = index_find(w->index, d->name);
+
+	if (!n || !index_dep_is_native(w->index, d))
+		return NULL;
+	if (n->chosen && n->chosen != p && package_satisfies(n->chosen, d))
+		return n->chosen;
+	if (n->needed && n->needed != p && package_satisfies(n->needed, d))
+		return n->needed;
+	for (const struct provider *v = n->providers; v; v = v->next)
+		if ((v->package->name->chosen == v->package ||
+		     v->package->name->needed == v->package) &&
+		    v->package != p && provider_satisfies(v, d))
+			return v->package;
+	return NULL;
+}
+
+/* A chosen or needed package whose Conflicts or Breaks name @p, or NULL. */
 static struct package *opponent_of(const struct walk *w, const struct package *p)
 {
-	struct depends_reader r = depends_read(package_field(p, "Provides"));
+	struct depends_reader r = depends_read(package_index_field(p, "Provides"));
 	struct dep d;
 
 	for (const struct against *a = p->name->against; a; a = a->next)
@@ -77,7 +94,7 @@ static int each_conflict(struct walk *w, struct package *p,
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++) {
-		struct depends_reader reader = depends_read(package_field(p, fields[i]));
+		struct depends_reader reader = depends_read(package_index_field(p, fields[i]));
 
 		while (r == 0 && (r = depends_next(&reader, &d)) > 0)
 			r = fn(w, p, &d, err);
@@ -87,9 +104,9 @@ static int each_conflict(struct walk *w, struct package *p,
 	return r;
 }
 
-static int refuse_if_chosen(struct walk *w, struct package *p, const struct dep *d, struct err *err)
+static int refuse_if_present(struct walk *w, struct package *p, const struct dep *d, struct err *err)
 {
-	const struct package *q = chosen_for(w, d, p);
+	const struct package *q = victim_of(w, d, p);
 
 	if (!q)
 		return 0;
@@ -141,7 +158,8 @@ static void undo(struct walk *w, size_t mark)
 		struct package *p = w->chosen[--w->n];
 
 		p->name->chosen = NULL;
-		each_conflict(w, p, stand_down, NULL);
+		if (p->name->needed != p)
+			each_conflict(w, p, stand_down, NULL);
 	}
 }
 
@@ -157,7 +175,7 @@ static int mark_chosen(struct walk *w, struct package *p, struct err *err)
 		return err_set(err, -ENOPKG, "%.*s conflicts with %.*s", S(q->name->text),
 			       S(p->name->text));
 	}
-	r = each_conflict(w, p, refuse_if_chosen, err);
+	r = each_conflict(w, p, refuse_if_present, err);
 	if (r < 0)
 		return r;
 	if (w->n == w->cap) {
@@ -171,7 +189,7 @@ static int mark_chosen(struct walk *w, struct package *p, struct err *err)
 	}
 	w->chosen[w->n++] = p;
 	p->name->chosen = p;
-	return each_conflict(w, p, stand_against, err);
+	return p->name->needed == p ? 0 : each_conflict(w, p, stand_against, err);
 }
 
 static int choose(struct walk *w, struct package *p, struct err *err)
@@ -272,7 +290,7 @@ static int satisfy(struct walk *w, const struct dep *group, size_t n, struct pac
 	int r = -ENOPKG;
 
 	for (size_t i = 0; i < n; i++)
-		if (chosen_for(w, &group[i], NULL))
+		if (chosen_for(w, &group[i]))
 			return 0;
 	for (size_t i = 0; r == -ENOPKG && n > 1 && i < n; i++)
 		if (is_preferred(&group[i]))
@@ -295,7 +313,7 @@ static int choose_dependencies(struct walk *w, struct package *p, struct err *er
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++) {
-		struct depends_reader reader = depends_read(package_field(p, fields[i]));
+		struct depends_reader reader = depends_read(package_index_field(p, fields[i]));
 
 		while (r == 0 && (r = depends_next(&reader, &group[n])) > 0) {
 			r = 0;
@@ -313,14 +331,94 @@ static int choose_dependencies(struct walk *w, struct package *p, struct err *er
 	return r;
 }
 
+/* Note @p as a way to satisfy a dependency: *@only is the sole one, *@n counts up to two. */
+static void note_option(struct package *p, struct package **only, size_t *n)
+{
+	if (*n == 0 || *only != p)
+		++*n;
+	*only = p;
+}
+
+static void count_options(const struct walk *w, const struct dep *d, struct package **only,
+			  size_t *count)
+{
+	const struct name *n = index_find(w->index, d->name);
+
+	if (!n || !index_dep_is_native(w->index, d))
+		return;
+	if (n->candidate && package_satisfies(n->candidate, d))
+		note_option(n->candidate, only, count);
+	for (const struct provider *v = n->providers; v && *count < 2; v = v->next)
+		if (v->package->name->candidate == v->package && provider_satisfies(v, d))
+			note_option(v->package, only, count);
+}
+
+static int need(struct walk *w, struct package *p, struct err *err)
+{
+	if (p->name->needed)
+		return 0;
+	if (w->n_needed == w->needed_cap) {
+		size_t cap = w->needed_cap ? w->needed_cap * 2 : 256;
+		struct package **rows = reallocarray(w->needed, cap, sizeof(struct package *));
+
+		if (!rows)
+			return err_oom(err);
+		w->needed = rows;
+		w->needed_cap = cap;
+	}
+	w->needed[w->n_needed++] = p;
+	p->name->needed = p;
+	return each_conflict(w, p, stand_against, err);
+}
+
+static int need_dependencies(struct walk *w, const struct package *p, const char *field,
+			     struct err *err)
+{
+	struct depends_reader reader = depends_read(package_index_field(p, field));
+	struct package *only = NULL;
+	struct dep d;
+	size_t n = 0;
+	int r = 0;
+
+	while (r == 0 && depends_next(&reader, &d) > 0) {
+		count_options(w, &d, &only, &n);
+		if (!d.last)
+			continue;
+		if (n == 1)
+			r = need(w, only, err);
+		n = 0;
+	}
+	return r;
+}
+
+/*
+ * What every solution contains: the seeds, and whatever is the only way to satisfy a
+ * dependency of these. Known before the walk, it keeps the walk from alternatives that
+ * conflict with something still to come.
+ */
+static int find_needed(struct walk *w, struct package *const *seeds, size_t n_seeds,
+		       struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n_seeds; i++)
+		r = need(w, seeds[i], err);
+	for (size_t i = 0; r == 0 && i < w->n_needed; i++) {
+		r = need_dependencies(w, w->needed[i], "Pre-Depends", err);
+		r = r < 0 ? r : need_dependencies(w, w->needed[i], "Depends", err);
+	}
+	return r;
+}
+
 int walk_run(struct walk *w, struct index *index, struct package *const *seeds, size_t n_seeds,
 	     struct err *err)
 {
-	int r = 0;
+	int r;
 
 	*w = (struct walk){ .index = index };
 	if (err)
 		err_init(err);
+	r = find_needed(w, seeds, n_seeds, err);
 	/* What was asked for by name counts as chosen before any dependency is looked at. */
 	for (size_t i = 0; r == 0 && i < n_seeds; i++)
 		if (!seeds[i]->name->chosen)
@@ -333,6 +431,11 @@ int walk_run(struct walk *w, struct index *index, struct package *const *seeds, 
 void walk_done(struct walk *w)
 {
 	undo(w, 0);
+	for (size_t i = 0; i < w->n_needed; i++) {
+		w->needed[i]->name->needed = NULL;
+		each_conflict(w, w->needed[i], stand_down, NULL);
+	}
+	free(w->needed);
 	while (w->spare) {
 		struct against *next = w->spare->next;
 

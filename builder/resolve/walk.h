@@ -15,6 +15,8 @@ struct walk {
 	struct index *index;
 	struct package **chosen; /* in the order they were chosen; also marked in their names */
 	size_t n, cap;
+	struct package **needed; /* what every solution contains */
+	size_t n_needed, needed_cap;
 	unsigned long steps;
 	unsigned depth;
 	struct against *spare;
