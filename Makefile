@@ -5,7 +5,9 @@
 
 O ?= build
 VERSION := $(file <VERSION)
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CLANG ?= clang
 LLD_LINK ?= lld-link
 AR ?= ar
