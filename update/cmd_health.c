@@ -20,6 +20,8 @@
 #include "update/run.h"
 
 #define HEALTH_CONF "/usr/lib/kiln/health.conf"
+#define SETTLE_MS 3000
+#define PAUSE_MS 1000
 #define REBOOT_MS 30000 /* for systemd to accept the request */
 
 struct options {
@@ -146,6 +148,7 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 	static struct device dev;
 	static struct health_conf conf;
 	_cleanup_buf_ struct buf details = BUF_INIT;
+	struct health_pace pace = { .settle_ms = SETTLE_MS, .pause_ms = PAUSE_MS };
 	struct options opts = { .conf = HEALTH_CONF };
 	int r;
 
@@ -159,8 +162,9 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 	r = health_conf_read(opts.conf, &conf, err);
 	if (r == 0 && opts.timeout_s)
 		conf.timeout_s = (unsigned)opts.timeout_s;
+	pace.timeout_ms = (int64_t)conf.timeout_s * 1000;
 	if (r == 0)
-		r = health_wait(&conf, HEALTH_SETTLE_MS, HEALTH_PAUSE_MS, &details, err);
+		r = health_wait(&conf, &pace, &details, err);
 	if (r == 0)
 		return healthy(&dev, &opts, err);
 	r = unhealthy(&dev, &opts, r == HEALTH_TIMEOUT ? BS_REASON_HEALTH_TIMEOUT : BS_REASON_HEALTH,

@@ -3,9 +3,9 @@
 #include <stdio.h>
 
 #include "lib/base/buf.h"
-#include "lib/base/digest.h"
 #include "lib/base/err.h"
 #include "lib/base/json.h"
+#include "lib/core/bytes.h"
 #include "update/commands.h"
 #include "update/device.h"
 
@@ -73,13 +73,13 @@ static void print_text(const struct device *dev)
 
 static void json_slot(struct json *j, const struct bs_slot *s, unsigned i)
 {
-	char hex[DIGEST_HEX_SIZE];
+	char hex[2 * sizeof(s->image.root_hash) + 1];
 
 	json_open(j, NULL, '{');
 	json_str(j, "slot", bs_slot_name(i));
 	json_str(j, "status", bs_status_name(s->status));
 	if (s->status != BS_EMPTY) {
-		digest_hex(s->image.root_hash, 32, hex);
+		bytes_to_hex(s->image.root_hash, 32, hex);
 		json_str(j, "image", s->image.name);
 		json_str(j, "version", s->image.version);
 		json_str(j, "root_hash", hex);

@@ -10,7 +10,7 @@
 /* Confirm the running slot and store. 0, -EINVAL when this boot was not counted, or an errno. */
 int confirm_running(struct device *dev, struct err *err);
 
-/* The running system manager got this far: store the stage (once per boot). As confirm_running(). */
+/* The system manager runs: store the stage, once per boot. As confirm_running(). */
 int confirm_stage_userspace(struct device *dev, struct err *err);
 
 /*

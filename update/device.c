@@ -10,9 +10,9 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/digest.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
+#include "lib/core/bytes.h"
 
 #define NOTE_MAX 127
 
@@ -73,7 +73,7 @@ static int read_notes(struct device *dev, const char *run_dir, struct err *err)
 		r = read_note(run_dir, "disk", dev->disk_path, err);
 	if (r == 0)
 		r = read_note(run_dir, "roothash", hex, err);
-	if (r == 0 && digest_unhex(hex, dev->root_hash, sizeof(dev->root_hash)))
+	if (r == 0 && !bytes_from_hex(hex, strlen(hex), dev->root_hash, sizeof(dev->root_hash)))
 		r = err_set(err, -EBADMSG, "%s/roothash is no root hash", run_dir);
 	return r;
 }

@@ -20,6 +20,7 @@ enum look { LOOK_OK, LOOK_WAIT, LOOK_FAILED };
 
 #define ASK_MS 10000 /* one question to systemd; a busy one is asked again */
 #define CONNECT_MS 2000
+#define RUN_LEAST_MS 1000 /* for a check that starts just before the deadline */
 
 struct watch {
 	const struct health_conf *conf;
@@ -43,11 +44,13 @@ static enum look say(struct watch *w, enum look look, const char *fmt, ...)
 	return look;
 }
 
-static int64_t ask_deadline(const struct watch *w)
+/*
+ * A question to systemd may outlive the deadline a little: cut short, its
+ * silence would hide what really was not ready in time.
+ */
+static int64_t ask_deadline(void)
 {
-	int64_t soon = run_now_ms() + ASK_MS;
-
-	return soon < w->deadline_ms ? soon : w->deadline_ms;
+	return run_now_ms() + ASK_MS;
 }
 
 /* Copy the value of "NAME=value" from the lines of `systemctl show`; "" when it is not there. */
@@ -82,7 +85,7 @@ static enum look ask_unit(struct watch *w, const char *unit, struct unit_state *
 				 "ExecMainStartTimestampMonotonic",
 			 (char *)"--", (char *)unit, NULL };
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	int r = run_until(argv, ask_deadline(w), &out);
+	int r = run_until(argv, ask_deadline(), &out);
 
 	if (r == 127)
 		return say(w, LOOK_FAILED, "systemctl cannot be run");
@@ -132,7 +135,7 @@ static enum look look_failed_units(struct watch *w)
 	char *argv[] = { (char *)"systemctl", (char *)"list-units", (char *)"--state=failed",
 			 (char *)"--plain", (char *)"--no-legend", (char *)"--no-pager", NULL };
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	int r = run_until(argv, ask_deadline(w), &out);
+	int r = run_until(argv, ask_deadline(), &out);
 
 	if (r)
 		return say(w, r == 127 ? LOOK_FAILED : LOOK_WAIT, "systemd does not list its units");
@@ -146,7 +149,8 @@ static enum look look_run(struct watch *w, const char *path)
 {
 	char *argv[] = { (char *)path, NULL };
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	int r = run_until(argv, w->deadline_ms, &out);
+	int64_t least = run_now_ms() + RUN_LEAST_MS;
+	int r = run_until(argv, least > w->deadline_ms ? least : w->deadline_ms, &out);
 
 	if (r == 0)
 		return LOOK_OK;
@@ -211,13 +215,13 @@ static enum look look_at_all(struct watch *w)
 	return look;
 }
 
-int health_wait(const struct health_conf *conf, int settle_ms, int pause_ms, struct buf *details,
-		struct err *err)
+int health_wait(const struct health_conf *conf, const struct health_pace *pace,
+		struct buf *details, struct err *err)
 {
 	struct watch w = { .conf = conf, .details = details, .err = err };
 	int64_t healthy_since = -1;
 
-	w.deadline_ms = run_now_ms() + (int64_t)conf->timeout_s * 1000;
+	w.deadline_ms = run_now_ms() + pace->timeout_ms;
 	err_set(err, 0, "nothing was checked");
 	for (;;) {
 		enum look look;
@@ -230,12 +234,12 @@ int health_wait(const struct health_conf *conf, int settle_ms, int pause_ms, str
 			healthy_since = -1;
 		else if (healthy_since < 0)
 			healthy_since = run_now_ms();
-		if (look == LOOK_OK && run_now_ms() - healthy_since >= settle_ms)
+		if (look == LOOK_OK && run_now_ms() - healthy_since >= pace->settle_ms)
 			return 0;
 		if (look == LOOK_WAIT && run_now_ms() >= w.deadline_ms) {
-			err_append(err, " after %u s", conf->timeout_s);
+			err_append(err, " after %g s", (double)pace->timeout_ms / 1000);
 			return HEALTH_TIMEOUT;
 		}
-		poll(NULL, 0, pause_ms);
+		poll(NULL, 0, pace->pause_ms);
 	}
 }

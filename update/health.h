@@ -10,9 +10,12 @@
 #ifndef UPDATE_HEALTH_H
 #define UPDATE_HEALTH_H
 
+#include <stdint.h>
+
 #include "update/health_conf.h"
 
 struct buf;
+struct err;
 
 /* Positive results. */
 enum {
@@ -20,16 +23,19 @@ enum {
 	HEALTH_TIMEOUT = 2, /* something did not come up before the deadline */
 };
 
-#define HEALTH_SETTLE_MS 3000 /* how long everything must hold */
-#define HEALTH_PAUSE_MS 1000 /* between two looks */
+struct health_pace {
+	int64_t timeout_ms; /* for everything together */
+	int settle_ms; /* how long everything must hold */
+	int pause_ms; /* between two looks */
+};
 
 /*
- * Wait until @conf's checks pass, or one fails, or the time is over.
- * @settle_ms and @pause_ms are HEALTH_SETTLE_MS and HEALTH_PAUSE_MS but in tests.
+ * Wait until @conf's checks pass, or one fails, or the time is over. The time is
+ * @pace's, which the command takes from @conf and the tests make short.
  * Returns 0, HEALTH_FAILED or HEALTH_TIMEOUT with one sentence in @err, or a
  * negative errno. @details (text for a person) gets what was seen on failure.
  */
-int health_wait(const struct health_conf *conf, int settle_ms, int pause_ms, struct buf *details,
-		struct err *err);
+int health_wait(const struct health_conf *conf, const struct health_pace *pace,
+		struct buf *details, struct err *err);
 
 #endif

@@ -12,7 +12,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 
-#define POLL_MS 50
+#define POLL_MS 10
 
 int64_t run_now_ms(void)
 {
