@@ -42,6 +42,8 @@ struct verity_layout {
 struct verity_options {
 	unsigned threads; /* 0: one per CPU this process may use */
 	struct progress *progress; /* in data bytes; may be NULL */
+	uint64_t data_start_bytes; /* where the data begins in its fd, e.g. a partition of a disk */
+	uint64_t hash_start_bytes; /* where the superblock begins in its fd */
 };
 
 /*
@@ -61,8 +63,8 @@ void verity_derive(const char *name, const char *version, uint8_t ret_salt[VERIT
 		   uint8_t ret_uuid[VERITY_UUID_BYTES]);
 
 /*
- * Hash @data_bytes of @data_fd (from offset 0; a file or block device) and write
- * superblock and tree to @hash_fd (from offset 0; layout.hash_blocks blocks).
+ * Hash @data_bytes of @data_fd (a file or block device) and write superblock and
+ * tree to @hash_fd (layout.hash_blocks blocks), each from offset 0 or @opts'.
  * @hash_fd is read back too (O_RDWR). Neither fd's file position is used or moved.
  * @opts may be NULL. Memory is a few blocks per thread, whatever the size.
  * Returns 0 with the root hash in @ret_root; -EINVAL for a bad size or salt,

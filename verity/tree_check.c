@@ -69,6 +69,8 @@ int verity_tree_check(int data_fd, uint64_t data_bytes, int hash_fd, const uint8
 		      size_t salt_len, const uint8_t root[VERITY_HASH_BYTES],
 		      const struct verity_options *opts, struct err *err)
 {
+	uint64_t data_start = opts ? opts->data_start_bytes : 0;
+	uint64_t hash_start = opts ? opts->hash_start_bytes : 0;
 	struct verity_layout l;
 	int r;
 
@@ -86,8 +88,9 @@ int verity_tree_check(int data_fd, uint64_t data_bytes, int hash_fd, const uint8
 		uint64_t unit;
 
 		job.fd = level ? hash_fd : data_fd;
-		job.start_bytes =
-			level ? l.level_start_block[level - 1] * VERITY_BLOCK_BYTES : 0;
+		job.start_bytes = level ? hash_start + l.level_start_block[level - 1] *
+							      VERITY_BLOCK_BYTES :
+					  data_start;
 		job.blocks = level ? l.level_blocks[level - 1] : l.data_blocks;
 		job.threads = opts ? opts->threads : 0;
 		job.progress = opts && level == 0 ? opts->progress : NULL;
@@ -96,7 +99,7 @@ int verity_tree_check(int data_fd, uint64_t data_bytes, int hash_fd, const uint8
 		if (level == l.levels)
 			c.root = root;
 		else
-			c.above_bytes = l.level_start_block[level] * VERITY_BLOCK_BYTES;
+			c.above_bytes = hash_start + l.level_start_block[level] * VERITY_BLOCK_BYTES;
 		r = hash_blocks(&job, &unit);
 		if (r)
 			return report(r, level, &l, unit, err);

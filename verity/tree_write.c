@@ -74,19 +74,19 @@ static int write_unit(void *arg, uint64_t first, unsigned n,
 
 /* Pass number @level: its input is the data for 0, else level - 1; the last one makes the root. */
 static int write_level(struct hash_blocks_job *job, const struct verity_layout *l, unsigned level,
-		       int hash_fd, uint8_t root[VERITY_HASH_BYTES])
+		       int hash_fd, uint64_t hash_start, uint8_t root[VERITY_HASH_BYTES])
 {
 	struct level_writer writer = { .fd = hash_fd };
 	uint64_t unit;
 
 	if (level > 0) {
 		job->fd = hash_fd;
-		job->start_bytes = l->level_start_block[level - 1] * VERITY_BLOCK_BYTES;
+		job->start_bytes = hash_start + l->level_start_block[level - 1] * VERITY_BLOCK_BYTES;
 		job->blocks = l->level_blocks[level - 1];
 		job->progress = NULL; /* which counts data */
 	}
 	if (level < l->levels)
-		writer.start_bytes = l->level_start_block[level] * VERITY_BLOCK_BYTES;
+		writer.start_bytes = hash_start + l->level_start_block[level] * VERITY_BLOCK_BYTES;
 	else
 		writer.root = root;
 	job->unit = write_unit;
@@ -101,6 +101,7 @@ int verity_tree_write(int data_fd, uint64_t data_bytes, const uint8_t *salt, siz
 {
 	struct hash_blocks_job job = { .fd = data_fd, .salt = salt, .salt_len = salt_len };
 	uint8_t superblock[VERITY_BLOCK_BYTES], root[VERITY_HASH_BYTES];
+	uint64_t hash_start = 0;
 	struct verity_layout l;
 	int r;
 
@@ -115,14 +116,16 @@ int verity_tree_write(int data_fd, uint64_t data_bytes, const uint8_t *salt, siz
 	if (opts) {
 		job.threads = opts->threads;
 		job.progress = opts->progress;
+		job.start_bytes = opts->data_start_bytes;
+		hash_start = opts->hash_start_bytes;
 	}
 	for (unsigned level = 0; level <= l.levels; level++) {
-		r = write_level(&job, &l, level, hash_fd, root);
+		r = write_level(&job, &l, level, hash_fd, hash_start, root);
 		if (r)
 			return err_errno(err, r, "cannot write level %u of the hash tree", level);
 	}
 	make_superblock(superblock, &l, salt, salt_len, uuid);
-	r = io_pwrite_all(hash_fd, superblock, sizeof(superblock), 0);
+	r = io_pwrite_all(hash_fd, superblock, sizeof(superblock), hash_start);
 	if (r)
 		return err_errno(err, r, "cannot write the verity superblock");
 	memcpy(ret_root, root, VERITY_HASH_BYTES);

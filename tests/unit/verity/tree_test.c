@@ -231,6 +231,24 @@ static void a_truncated_image_is_corrupt_under_the_same_root(void **state)
 	assert_int_equal(verity_tree_check(data, 1000 * 4096, hash, salt, 32, root, NULL, &err), -ENODATA);
 }
 
+static void data_and_tree_may_lie_inside_a_disk(void **state)
+{
+	struct verity_options opts = { .data_start_bytes = 512, .hash_start_bytes = 3 << 20 };
+	_cleanup_close_ int data = make_data(300, false), hash = memfd_create("hash", MFD_CLOEXEC);
+	_cleanup_close_ int disk = memfd_create("disk", MFD_CLOEXEC);
+	uint8_t root[32], same[32];
+
+	(void)state;
+	assert_int_equal(verity_tree_write(data, 300 * 4096, salt, 32, uuid, hash, root, NULL, NULL), 0);
+	assert_int_equal(io_copy_range(data, 0, disk, 512, 300 * 4096), 0);
+	assert_int_equal(verity_tree_write(disk, 300 * 4096, salt, 32, uuid, disk, same, &opts, NULL), 0);
+	assert_memory_equal(root, same, 32);
+	assert_int_equal(verity_tree_check(disk, 300 * 4096, disk, salt, 32, root, &opts, NULL), 0);
+	flip(disk, 512 + 299 * 4096);
+	assert_int_equal(verity_tree_check(disk, 300 * 4096, disk, salt, 32, root, &opts, NULL),
+			 VERITY_CORRUPT);
+}
+
 static void bad_arguments_are_refused_and_the_root_is_left_alone(void **state)
 {
 	_cleanup_close_ int data = make_data(2, false);
@@ -276,6 +294,7 @@ int main(void)
 		cmocka_unit_test(the_checker_names_the_first_bad_block),
 		cmocka_unit_test(the_superblock_is_never_read),
 		cmocka_unit_test(a_truncated_image_is_corrupt_under_the_same_root),
+		cmocka_unit_test(data_and_tree_may_lie_inside_a_disk),
 		cmocka_unit_test(bad_arguments_are_refused_and_the_root_is_left_alone),
 		cmocka_unit_test(salt_and_uuid_depend_on_names_only),
 	};
