@@ -330,9 +330,26 @@ static _Noreturn void cage_outer(const struct cage *c, char *const *argv, int ou
 	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+/* Hand whole lines to the listener; @line keeps what is not whole yet. */
+static void tell(const struct cage *c, struct buf *line, const char *data, size_t len)
+{
+	for (size_t i = 0; c->on_line && i < len; i++) {
+		if (data[i] != '\n') {
+			if (line->len < 512)
+				buf_addc(line, data[i]);
+			continue;
+		}
+		c->on_line(c->on_line_arg, line->data ?: "");
+		line->len = 0;
+		if (line->data)
+			line->data[0] = '\0';
+	}
+}
+
 /* Copy what the command says to the log, keeping the end of it. */
 static void drain(const struct cage *c, int fd, struct buf *tail)
 {
+	_cleanup_buf_ struct buf line = BUF_INIT;
 	char chunk[16384];
 	ssize_t n;
 
@@ -346,6 +363,7 @@ static void drain(const struct cage *c, int fd, struct buf *tail)
 			io_write_all(c->log_fd, chunk, (size_t)n);
 		if (c->verbose)
 			io_write_all(2, chunk, (size_t)n);
+		tell(c, &line, chunk, (size_t)n);
 		buf_add(tail, chunk, (size_t)n);
 		if (tail->len > 8 * CAGE_TAIL_MAX_BYTES) {
 			memmove(tail->data, tail->data + tail->len - CAGE_TAIL_MAX_BYTES,

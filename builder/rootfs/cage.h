@@ -37,6 +37,9 @@ struct cage {
 	const struct cage_file *files;
 	size_t n_files;
 	char *const *env; /* further NAME=VALUE, NULL-terminated; NULL: none */
+	/* Called with each whole line the command says, while it runs. May be NULL. */
+	void (*on_line)(void *arg, const char *line);
+	void *on_line_arg;
 };
 
 /*

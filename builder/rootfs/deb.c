@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "builder/rootfs/deb_ar.h"
+#include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
@@ -404,4 +405,57 @@ const struct deb_control_file *deb_control_find(const struct deb_control *c, con
 		if (!strcmp(c->file[i].name, name))
 			return &c->file[i];
 	return NULL;
+}
+
+/* ---- a single compressed file ------------------------------------------------------ */
+
+static enum deb_compression compression_of(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n > 3 && !strcmp(name + n - 3, ".gz"))
+		return DEB_GZ;
+	if (n > 3 && !strcmp(name + n - 3, ".xz"))
+		return DEB_XZ;
+	return n > 4 && !strcmp(name + n - 4, ".zst") ? DEB_ZST : DEB_PLAIN;
+}
+
+static int decode(struct archive *a, int fd, const char *name, size_t max_bytes, struct buf *out,
+		  struct err *err)
+{
+	struct archive_entry *e;
+	char chunk[16384];
+	la_ssize_t n = 0;
+
+	if (add_filter(a, compression_of(name)) != ARCHIVE_OK ||
+	    archive_read_support_format_raw(a) != ARCHIVE_OK ||
+	    archive_read_open_fd(a, fd, sizeof(chunk)) != ARCHIVE_OK ||
+	    archive_read_next_header(a, &e) != ARCHIVE_OK)
+		return err_set(err, -EBADMSG, "%s: %s", name, archive_error_string(a) ?: "empty");
+	while ((n = archive_read_data(a, chunk, sizeof(chunk))) > 0) {
+		if ((size_t)n > max_bytes - out->len)
+			return err_set(err, -EFBIG, "%s: too large", name);
+		buf_add(out, chunk, (size_t)n);
+	}
+	if (n < 0)
+		return err_set(err, -EBADMSG, "%s: %s", name, archive_error_string(a));
+	return buf_ok(out) ? 0 : err_oom(err);
+}
+
+int deb_decode_file(int fd, const char *file_name, size_t max_bytes, char **ret_data,
+		    size_t *ret_len, struct err *err)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct archive *a = archive_read_new();
+	int r;
+
+	if (!a)
+		return err_oom(err);
+	r = decode(a, fd, file_name, max_bytes, &out, err);
+	archive_read_free(a);
+	if (r < 0)
+		return r;
+	*ret_len = out.len;
+	*ret_data = buf_take(&out);
+	return *ret_data ? 0 : err_oom(err);
 }

@@ -95,6 +95,14 @@ const struct deb_control_file *deb_control_find(const struct deb_control *c, con
 int deb_data(struct deb *d, deb_entry_fn *fn, void *arg, struct err *err);
 
 /*
+ * The content of a single compressed file (a kernel module): @fd holds it as
+ * gzip, xz, zstd or plain, told by @file_name's ending. Up to @max_bytes into an owned
+ * buffer. Returns 0, -EFBIG, -EBADMSG or another negative errno.
+ */
+int deb_decode_file(int fd, const char *file_name, size_t max_bytes, char **ret_data,
+		    size_t *ret_len, struct err *err);
+
+/*
  * "a/b" of "./a//b/" or "/a/b" into @out (@out_size bytes). Returns 0, or
  * -EBADMSG when it has a ".." component or does not fit.
  */

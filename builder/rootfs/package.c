@@ -170,15 +170,24 @@ int package_read(const struct rootfs_deb *deb, struct package *ret, struct err *
 	return 0;
 }
 
-void package_done(struct package *p)
+void package_forget_unpacked(struct package *p)
 {
 	for (size_t i = 0; i < p->n_conffiles; i++)
-		free(p->conffile[i].path);
+		p->conffile[i].seen = false;
 	for (size_t i = 0; i < p->n_dirs; i++)
 		free(p->dir[i].path);
-	free(p->conffile);
 	free(p->dir);
+	p->dir = NULL;
+	p->n_dirs = 0;
 	buf_done(&p->list);
+}
+
+void package_done(struct package *p)
+{
+	package_forget_unpacked(p);
+	for (size_t i = 0; i < p->n_conffiles; i++)
+		free(p->conffile[i].path);
+	free(p->conffile);
 	deb_control_done(&p->control);
 	free(p->name);
 	free(p->info_name);

@@ -55,6 +55,9 @@ int package_read(const struct rootfs_deb *deb, struct package *ret, struct err *
 /* Release what @p holds; it may be all zero. */
 void package_done(struct package *p);
 
+/* Forget what unpacking filled in, so that the package can be installed again from nothing. */
+void package_forget_unpacked(struct package *p);
+
 /* The value of field @name of the control file (first line only), owned; NULL when absent. */
 char *package_field(const struct package *p, const char *name);
 
