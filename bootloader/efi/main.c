@@ -1,0 +1,210 @@
+/*
+ * The selector: decide which slot boots, and start it.
+ *
+ * A boot is counted and stored before its kernel runs; only then can a kernel
+ * that hangs, panics or resets be told from one that works. Any error leads to
+ * the other slot in the same boot, and with nothing left to a cold reset after
+ * a pause: there is no prompt, no menu, no configuration file, and no way back
+ * into the firmware, whose shell would obey anyone at the console.
+ *
+ * All rules are lib/core/bootstate's; this file only obeys them.
+ */
+#include "bootloader/efi/bli.h"
+#include "bootloader/efi/firmware.h"
+#include "bootloader/efi/owndisk.h"
+#include "bootloader/efi/slot.h"
+#include "lib/core/bootstate.h"
+#include "lib/core/gpt.h"
+
+#define WATCHDOG_S 120
+#define PAUSE_FIRST_S 5
+#define PAUSE_DOUBLINGS_MAX 4
+
+/* Generation numbers that Secure Boot revocation (SBAT) compares; shim reads them. */
+__attribute__((used, section(".sbat"))) static const char sbat[] =
+	"sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\n"
+	"kiln.selector,1,kiln,kiln," KILN_VERSION ",https://uapi-group.org/\n";
+
+/* The one boot this program is about. Static: too large for a firmware's stack. */
+static struct owndisk disk;
+static struct owndisk_range state_range;
+static struct disk_ops disk_state_ops;
+static struct bs_disk state_disk;
+static struct gpt gpt;
+static struct bs bs, bs_before;
+static bool storable;
+
+/* Boots in a row that ended badly, for the back-off. */
+static unsigned int failures_in_a_row(void)
+{
+	unsigned int n = 0;
+
+	while (n < BS_RING_MAX && bs.ring[n].number && bs.ring[n].reason)
+		n++;
+	return n;
+}
+
+static _Noreturn void give_up(const char *why)
+{
+	unsigned int doublings = failures_in_a_row();
+	uint64_t pause_s;
+
+	if (doublings > PAUSE_DOUBLINGS_MAX)
+		doublings = PAUSE_DOUBLINGS_MAX;
+	pause_s = PAUSE_FIRST_S << doublings;
+	say("%s: reset in %u s", why, pause_s);
+	fw_watchdog(0);
+	fw_pause_ms(pause_s * 1000);
+	fw_reset();
+}
+
+/* Nothing is known any more: believe what the slots say of themselves, each sealed. */
+static void rebuild(const struct slot_place *place)
+{
+	static struct slotdesc described[BS_SLOTS];
+	const struct slotdesc *known[BS_SLOTS] = { 0 };
+
+	for (unsigned int slot = 0; slot < BS_SLOTS; slot++)
+		if (slot_describe(place, slot, &described[slot]))
+			known[slot] = &described[slot];
+	bs_rebuild(known[0], known[1], &bs);
+	say("boot state: rebuilt: slot a %s, slot b %s", known[0] ? known[0]->version : "empty",
+	    known[1] ? known[1]->version : "empty");
+}
+
+static void load_state(const struct slot_place *place)
+{
+	struct gpt_partition p;
+	int r;
+
+	if (gpt_find_name(&gpt, GPT_NAME_BOOT_STATE, &p) ||
+	    gpt_size_bytes(&gpt, &p) < BS_PARTITION_BYTES) {
+		say("boot state: no partition");
+		rebuild(place);
+		return;
+	}
+	state_range.disk = &disk;
+	state_range.offset_bytes = gpt_offset_bytes(&gpt, &p);
+	state_range.size_bytes = BS_PARTITION_BYTES;
+	disk_state_ops = owndisk_ops(&state_range);
+	r = bs_load(&state_disk, &disk_state_ops, &bs);
+	storable = r != BS_E_NEWER;
+	if (!r)
+		return;
+	say("boot state: %s", bs_error_text(r));
+	rebuild(place);
+}
+
+/*
+ * Choose a slot and put the start on record. A start that cannot be put on record is no
+ * trial: it could repeat for ever.
+ */
+static unsigned int choose(unsigned int failed)
+{
+	unsigned int slot = 0;
+	int r;
+
+	if (storable) {
+		bs_before = bs;
+		if (bs_choose(&bs, failed, 0, &slot))
+			give_up("no slot can be started");
+		r = bs_count_start(&bs, slot);
+		if (!r)
+			r = bs_store(&state_disk, &bs);
+		if (!r)
+			return slot;
+		say("boot state: not stored: %s", bs_error_text(r));
+		bs = bs_before;
+		storable = false;
+	}
+	if (bs_choose(&bs, failed, BS_CHOOSE_UNCOUNTED, &slot))
+		give_up("no slot may be started uncounted");
+	return slot;
+}
+
+static void store_stage(enum bs_stage stage)
+{
+	if (storable && !bs_set_stage(&bs, stage))
+		bs_store(&state_disk, &bs);
+}
+
+/* What the disk or memory refused today may go well tomorrow; wrong content will not. */
+static void store_failure(unsigned int slot, enum bs_reason reason)
+{
+	bool passing = reason == BS_REASON_UKI_READ || reason == BS_REASON_MEMORY;
+
+	if (!storable)
+		return;
+	if (passing)
+		bs_mark_failed(&bs, slot, reason);
+	else
+		bs_mark_bad(&bs, slot, reason);
+	bs_store(&state_disk, &bs);
+}
+
+static void say_choice(unsigned int slot)
+{
+	const struct bs_slot *s = &bs.slot[slot];
+
+	if (!storable)
+		say("slot %s: trying, not counted", bs_slot_name(slot));
+	else if (s->good)
+		say("slot %s: good, boot %u since the last confirm", bs_slot_name(slot),
+		    (uint64_t)s->unconfirmed);
+	else
+		say("slot %s: trying (%u tries left)", bs_slot_name(slot), (uint64_t)s->tries_left);
+}
+
+static void boot_slot(const struct slot_place *place, unsigned int slot)
+{
+	const struct slotdesc *image = &bs.slot[slot].image;
+	EFI_HANDLE loaded = NULL;
+	enum bs_reason reason;
+
+	say_choice(slot);
+	reason = slot_load(place, slot, image, &loaded);
+	if (!reason) {
+		store_stage(BS_STAGE_LOADED);
+		say("slot %s: starting %s %s", bs_slot_name(slot), image->name, image->version);
+		bli_selected(slot);
+		fw_watchdog(WATCHDOG_S);
+		reason = slot_start(slot, loaded);
+	}
+	store_failure(slot, reason);
+}
+
+EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
+
+EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
+{
+	struct slot_place place = { .disk = &disk, .gpt = &gpt, .selector = image };
+	struct owndisk_range whole = { .disk = &disk };
+	struct disk_ops ops;
+	const char *why = "";
+	unsigned int failed = 0;
+	uint64_t init_us;
+	int r;
+
+	fw_init(table);
+	init_us = fw_now_us();
+	fw_watchdog(WATCHDOG_S);
+	say("selector " KILN_VERSION);
+	say("Secure Boot %s", bli_secure_boot() ? "on" : "off: images are not checked against keys");
+	if (owndisk_find(image, &disk, &why))
+		give_up(why);
+	whole.size_bytes = disk.size_bytes;
+	ops = owndisk_ops(&whole);
+	r = gpt_read(&ops, disk.sector_bytes, disk.size_bytes / disk.sector_bytes, &gpt);
+	if (r)
+		give_up(r > 0 ? gpt_error_text(r) : "the partition table cannot be read");
+	if (gpt.from_backup)
+		say("partition table: backup used: %s", gpt_error_text(gpt.primary_error));
+	load_state(&place);
+	bli_announce(init_us, &disk.esp, &bs);
+	for (;;) {
+		unsigned int slot = choose(failed);
+
+		boot_slot(&place, slot);
+		failed |= 1u << slot;
+	}
+}

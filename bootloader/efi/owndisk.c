@@ -1,0 +1,238 @@
+#include "bootloader/efi/owndisk.h"
+
+#include "bootloader/efi/firmware.h"
+#include "lib/core/bytes.h"
+#include "lib/core/platform.h"
+
+/* Numbers of Linux, which lib/core hands up untouched. */
+#define EIO 5
+#define EINVAL 22
+
+#define HANDLES_MAX 1024u
+#define READ_PIECE_BYTES (4u << 20) /* larger single requests upset some firmware */
+#define PATH_NODES_MAX 64u
+
+static size_t node_bytes(const EFI_DEVICE_PATH *node)
+{
+	return le16_load(node->length);
+}
+
+static const EFI_DEVICE_PATH *path_of(EFI_HANDLE handle)
+{
+	EFI_GUID guid = EFI_GUID_DEVICE_PATH;
+	void *path = NULL;
+
+	if (EFI_ERROR(fw->boot->handle_protocol(handle, &guid, &path)))
+		return NULL;
+	return path;
+}
+
+/*
+ * The first HD() node of @path and how many bytes stand before it; NULL when there is none or
+ * the path is malformed.
+ */
+static const EFI_DEVICE_PATH *hard_drive_node(const EFI_DEVICE_PATH *path, size_t *ret_prefix)
+{
+	const EFI_DEVICE_PATH *at = path;
+
+	for (unsigned int i = 0; i < PATH_NODES_MAX && at->type != EFI_PATH_END; i++) {
+		if (node_bytes(at) < sizeof(*at))
+			return NULL;
+		if (at->type == EFI_PATH_MEDIA && at->subtype == EFI_PATH_MEDIA_HARD_DRIVE &&
+		    node_bytes(at) >= EFI_HD_BYTES) {
+			*ret_prefix = (size_t)((const uint8_t *)at - (const uint8_t *)path);
+			return at;
+		}
+		at = (const void *)((const uint8_t *)at + node_bytes(at));
+	}
+	return NULL;
+}
+
+/* Is @path exactly the first @prefix_len bytes of @prefix, then the end? */
+static bool path_is_prefix(const EFI_DEVICE_PATH *path, const EFI_DEVICE_PATH *prefix,
+			   size_t prefix_len)
+{
+	size_t len = 0;
+	const EFI_DEVICE_PATH *at = path;
+
+	for (unsigned int i = 0; i < PATH_NODES_MAX && at->type != EFI_PATH_END; i++) {
+		if (node_bytes(at) < sizeof(*at))
+			return false;
+		len += node_bytes(at);
+		if (len > prefix_len)
+			return false;
+		at = (const void *)((const uint8_t *)at + node_bytes(at));
+	}
+	return at->type == EFI_PATH_END && len == prefix_len && !memcmp(path, prefix, len);
+}
+
+static EFI_BLOCK_IO *whole_disk(EFI_HANDLE handle)
+{
+	EFI_GUID guid = EFI_GUID_BLOCK_IO;
+	void *found = NULL;
+	EFI_BLOCK_IO *io;
+
+	if (EFI_ERROR(fw->boot->handle_protocol(handle, &guid, &found)))
+		return NULL;
+	io = found;
+	if (!io->media || io->media->logical_partition || !io->media->present)
+		return NULL;
+	return io;
+}
+
+static EFI_BLOCK_IO *find_parent(const EFI_DEVICE_PATH *path, size_t prefix)
+{
+	EFI_GUID guid = EFI_GUID_BLOCK_IO;
+	size_t size = HANDLES_MAX * sizeof(EFI_HANDLE);
+	EFI_HANDLE *handles = fw_alloc(size);
+	EFI_BLOCK_IO *io = NULL;
+	size_t n;
+
+	if (!handles)
+		return NULL;
+	n = size;
+	if (EFI_ERROR(fw->boot->locate_handle(EFI_LOCATE_BY_PROTOCOL, &guid, NULL, &n, handles)))
+		n = 0;
+	for (size_t i = 0; i < n / sizeof(EFI_HANDLE) && !io; i++) {
+		const EFI_DEVICE_PATH *candidate = path_of(handles[i]);
+
+		if (candidate && path_is_prefix(candidate, path, prefix))
+			io = whole_disk(handles[i]);
+	}
+	fw_free(handles, size);
+	return io;
+}
+
+int owndisk_find(EFI_HANDLE image, struct owndisk *ret, const char **ret_why)
+{
+	EFI_GUID guid = EFI_GUID_LOADED_IMAGE;
+	const EFI_DEVICE_PATH *path, *node;
+	struct owndisk d = { 0 };
+	void *found = NULL;
+	size_t prefix = 0;
+
+	*ret_why = "the firmware does not say where the selector came from";
+	if (EFI_ERROR(fw->boot->handle_protocol(image, &guid, &found)))
+		return -1;
+	path = path_of(((EFI_LOADED_IMAGE *)found)->device);
+	node = path ? hard_drive_node(path, &prefix) : NULL;
+	*ret_why = "the selector was not loaded from a partition of a disk";
+	if (!node)
+		return -1;
+	if (((const uint8_t *)node)[EFI_HD_SIGNATURE_TYPE] == 2)
+		memcpy(d.esp.bytes, (const uint8_t *)node + EFI_HD_SIGNATURE, GUID_BYTES);
+	*ret_why = "the disk of the selector's partition cannot be found";
+	d.io = find_parent(path, prefix);
+	if (!d.io)
+		return -1;
+	d.sector_bytes = d.io->media->block_size;
+	*ret_why = "the disk has an odd sector size";
+	if (d.sector_bytes < 512 || d.sector_bytes > 4096 || d.sector_bytes & (d.sector_bytes - 1))
+		return -1;
+	d.size_bytes = (d.io->media->last_block + 1) * d.sector_bytes;
+	d.read_only = d.io->media->read_only;
+	*ret_why = "out of memory";
+	d.bounce = fw_alloc(OWNDISK_BOUNCE_BYTES);
+	if (!d.bounce)
+		return -1;
+	*ret = d;
+	return 0;
+}
+
+/* Both bounds are checked here, so that a wrong partition table cannot reach beyond its range. */
+static int range_check(const struct owndisk_range *r, uint64_t offset, uint64_t len)
+{
+	uint32_t sector = r->disk->sector_bytes;
+
+	if (offset > r->size_bytes || len > r->size_bytes - offset ||
+	    (r->offset_bytes + offset) % sector || len % sector)
+		return -EINVAL;
+	return 0;
+}
+
+static int range_read(void *ctx, uint64_t offset, void *data, size_t len)
+{
+	struct owndisk_range *r = ctx;
+	EFI_BLOCK_IO *io = r->disk->io;
+	uint8_t *to = data;
+
+	if (range_check(r, offset, len))
+		return -EINVAL;
+	offset += r->offset_bytes;
+	while (len) {
+		size_t piece = len < OWNDISK_BOUNCE_BYTES ? len : OWNDISK_BOUNCE_BYTES;
+
+		if (EFI_ERROR(io->read_blocks(io, io->media->media_id,
+					      offset / r->disk->sector_bytes, piece,
+					      r->disk->bounce)))
+			return -EIO;
+		memcpy(to, r->disk->bounce, piece);
+		to += piece;
+		offset += piece;
+		len -= piece;
+	}
+	return 0;
+}
+
+static int range_write(void *ctx, uint64_t offset, const void *data, size_t len)
+{
+	struct owndisk_range *r = ctx;
+	EFI_BLOCK_IO *io = r->disk->io;
+	const uint8_t *from = data;
+
+	if (range_check(r, offset, len))
+		return -EINVAL;
+	offset += r->offset_bytes;
+	while (len) {
+		size_t piece = len < OWNDISK_BOUNCE_BYTES ? len : OWNDISK_BOUNCE_BYTES;
+		EFI_STATUS status;
+
+		memcpy(r->disk->bounce, from, piece);
+		status = io->write_blocks(io, io->media->media_id, offset / r->disk->sector_bytes,
+					  piece, r->disk->bounce);
+		if (EFI_ERROR(status))
+			return status == EFI_WRITE_PROTECTED ? DISK_READ_ONLY : -EIO;
+		from += piece;
+		offset += piece;
+		len -= piece;
+	}
+	return 0;
+}
+
+/* Always flushed: Media->WriteCaching is true even for a cache that writes through. */
+static int range_flush(void *ctx)
+{
+	struct owndisk_range *r = ctx;
+
+	return EFI_ERROR(r->disk->io->flush_blocks(r->disk->io)) ? -EIO : 0;
+}
+
+struct disk_ops owndisk_ops(struct owndisk_range *range)
+{
+	return (struct disk_ops){
+		.ctx = range,
+		.read = range_read,
+		.write = range->disk->read_only ? NULL : range_write,
+		.flush = range_flush,
+	};
+}
+
+int owndisk_read_large(struct owndisk *d, uint64_t offset_bytes, void *data, uint64_t len)
+{
+	uint64_t end = (len + d->sector_bytes - 1) / d->sector_bytes * d->sector_bytes;
+	uint8_t *to = data;
+
+	if (offset_bytes % d->sector_bytes || offset_bytes > d->size_bytes ||
+	    end > d->size_bytes - offset_bytes)
+		return -EINVAL;
+	for (uint64_t done = 0; done < end;) {
+		uint64_t piece = end - done < READ_PIECE_BYTES ? end - done : READ_PIECE_BYTES;
+
+		if (EFI_ERROR(d->io->read_blocks(d->io, d->io->media->media_id,
+						 (offset_bytes + done) / d->sector_bytes,
+						 (size_t)piece, to + done)))
+			return -EIO;
+		done += piece;
+	}
+	return 0;
+}

@@ -1,0 +1,180 @@
+/*
+ * The part of UEFI the selector calls, and nothing more.
+ *
+ * Names follow the UEFI specification (2.10) so that it can be read beside this
+ * file; members nobody calls are kept as `void *` or words to hold their place.
+ * Only the files that talk to firmware include this; EFI_STATUS goes no further.
+ */
+#ifndef BOOTLOADER_EFI_UEFI_H
+#define BOOTLOADER_EFI_UEFI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define EFIAPI __attribute__((ms_abi))
+#if defined(__aarch64__)
+#undef EFIAPI
+#define EFIAPI
+#endif
+
+typedef uint64_t EFI_STATUS;
+typedef void *EFI_HANDLE;
+typedef uint16_t CHAR16;
+typedef uint64_t EFI_LBA;
+
+#define EFI_ERROR_BIT (UINT64_C(1) << 63)
+#define EFI_ERROR(s) (((s) & EFI_ERROR_BIT) != 0)
+#define EFI_SUCCESS UINT64_C(0)
+#define EFI_NOT_FOUND (EFI_ERROR_BIT | 14)
+#define EFI_WRITE_PROTECTED (EFI_ERROR_BIT | 8)
+#define EFI_ACCESS_DENIED (EFI_ERROR_BIT | 15)
+#define EFI_SECURITY_VIOLATION (EFI_ERROR_BIT | 26)
+
+typedef struct {
+	uint32_t data1;
+	uint16_t data2, data3;
+	uint8_t data4[8];
+} EFI_GUID;
+
+typedef struct {
+	uint64_t signature;
+	uint32_t revision, header_size, crc32, reserved;
+} EFI_TABLE_HEADER;
+
+typedef struct efi_text_output {
+	void *reset;
+	EFI_STATUS(EFIAPI *output_string)(struct efi_text_output *self, const CHAR16 *text);
+	void *test_string, *query_mode, *set_mode, *set_attribute;
+	void *clear_screen, *set_cursor_position, *enable_cursor, *mode;
+} EFI_TEXT_OUTPUT;
+
+enum { EFI_RESET_COLD = 0 };
+
+typedef struct {
+	EFI_TABLE_HEADER header;
+	void *get_time, *set_time, *get_wakeup_time, *set_wakeup_time;
+	void *set_virtual_address_map, *convert_pointer;
+	EFI_STATUS(EFIAPI *get_variable)(const CHAR16 *name, const EFI_GUID *vendor,
+					 uint32_t *attributes, size_t *size, void *data);
+	void *get_next_variable_name;
+	EFI_STATUS(EFIAPI *set_variable)(const CHAR16 *name, const EFI_GUID *vendor,
+					 uint32_t attributes, size_t size, const void *data);
+	void *get_next_high_monotonic_count;
+	void(EFIAPI *reset_system)(uint32_t type, EFI_STATUS status, size_t size, void *data);
+} EFI_RUNTIME_SERVICES;
+
+#define EFI_VARIABLE_BOOTSERVICE_ACCESS 2u
+#define EFI_VARIABLE_RUNTIME_ACCESS 4u
+
+enum { EFI_ALLOCATE_ANY_PAGES = 0 };
+enum { EFI_LOADER_DATA = 2 };
+enum { EFI_LOCATE_BY_PROTOCOL = 2 };
+#define EFI_PAGE_BYTES 4096u
+
+typedef struct {
+	EFI_TABLE_HEADER header;
+	void *raise_tpl, *restore_tpl;
+	EFI_STATUS(EFIAPI *allocate_pages)(uint32_t how, uint32_t memory_type, size_t pages,
+					   uint64_t *address);
+	EFI_STATUS(EFIAPI *free_pages)(uint64_t address, size_t pages);
+	void *get_memory_map;
+	EFI_STATUS(EFIAPI *allocate_pool)(uint32_t memory_type, size_t size, void **buffer);
+	EFI_STATUS(EFIAPI *free_pool)(void *buffer);
+	void *create_event, *set_timer, *wait_for_event, *signal_event, *close_event, *check_event;
+	void *install_protocol_interface, *reinstall_protocol_interface;
+	void *uninstall_protocol_interface;
+	EFI_STATUS(EFIAPI *handle_protocol)(EFI_HANDLE handle, const EFI_GUID *protocol,
+					    void **interface);
+	void *reserved, *register_protocol_notify;
+	EFI_STATUS(EFIAPI *locate_handle)(uint32_t how, const EFI_GUID *protocol, void *key,
+					  size_t *size, EFI_HANDLE *handles);
+	void *locate_device_path, *install_configuration_table;
+	EFI_STATUS(EFIAPI *load_image)(uint8_t boot_policy, EFI_HANDLE parent, const void *path,
+				       void *source, size_t source_size, EFI_HANDLE *image);
+	EFI_STATUS(EFIAPI *start_image)(EFI_HANDLE image, size_t *exit_size, CHAR16 **exit_data);
+	void *exit;
+	EFI_STATUS(EFIAPI *unload_image)(EFI_HANDLE image);
+	void *exit_boot_services, *get_next_monotonic_count;
+	EFI_STATUS(EFIAPI *stall)(size_t microseconds);
+	EFI_STATUS(EFIAPI *set_watchdog_timer)(size_t seconds, uint64_t code, size_t size,
+					       const CHAR16 *data);
+} EFI_BOOT_SERVICES;
+
+typedef struct {
+	EFI_TABLE_HEADER header;
+	CHAR16 *firmware_vendor;
+	uint32_t firmware_revision;
+	EFI_HANDLE console_in_handle;
+	void *con_in;
+	EFI_HANDLE console_out_handle;
+	EFI_TEXT_OUTPUT *con_out;
+	EFI_HANDLE standard_error_handle;
+	EFI_TEXT_OUTPUT *std_err;
+	EFI_RUNTIME_SERVICES *runtime;
+	EFI_BOOT_SERVICES *boot;
+} EFI_SYSTEM_TABLE;
+
+typedef struct {
+	uint32_t revision;
+	EFI_HANDLE parent;
+	EFI_SYSTEM_TABLE *system_table;
+	EFI_HANDLE device;
+} EFI_LOADED_IMAGE;
+
+typedef struct {
+	uint8_t type, subtype;
+	uint8_t length[2]; /* little-endian, of the whole node */
+} EFI_DEVICE_PATH;
+
+enum { EFI_PATH_MEDIA = 4, EFI_PATH_MEDIA_HARD_DRIVE = 1, EFI_PATH_END = 0x7f };
+
+/* The HD() node, byte offsets; signature_type 2 means the signature is a GPT unique GUID. */
+enum {
+	EFI_HD_PARTITION = 4,
+	EFI_HD_SIGNATURE = 24,
+	EFI_HD_MBR_TYPE = 40,
+	EFI_HD_SIGNATURE_TYPE = 41,
+	EFI_HD_BYTES = 42,
+};
+
+typedef struct {
+	uint32_t media_id;
+	uint8_t removable, present, logical_partition, read_only, write_caching;
+	uint32_t block_size, io_align;
+	EFI_LBA last_block;
+} EFI_BLOCK_IO_MEDIA;
+
+typedef struct efi_block_io {
+	uint64_t revision;
+	EFI_BLOCK_IO_MEDIA *media;
+	void *reset;
+	EFI_STATUS(EFIAPI *read_blocks)(struct efi_block_io *self, uint32_t media_id, EFI_LBA lba,
+					size_t size, void *buffer);
+	EFI_STATUS(EFIAPI *write_blocks)(struct efi_block_io *self, uint32_t media_id, EFI_LBA lba,
+					 size_t size, const void *buffer);
+	EFI_STATUS(EFIAPI *flush_blocks)(struct efi_block_io *self);
+} EFI_BLOCK_IO;
+
+_Static_assert(offsetof(EFI_BOOT_SERVICES, load_image) == 200, "place of LoadImage");
+_Static_assert(offsetof(EFI_BOOT_SERVICES, set_watchdog_timer) == 256, "place of SetWatchdogTimer");
+_Static_assert(offsetof(EFI_RUNTIME_SERVICES, reset_system) == 104, "place of ResetSystem");
+_Static_assert(offsetof(EFI_BLOCK_IO_MEDIA, last_block) == 24, "place of LastBlock");
+
+#define EFI_GUID_LOADED_IMAGE                                                              \
+	((EFI_GUID){ 0x5b1b31a1, 0x9562, 0x11d2,                                           \
+		     { 0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b } })
+#define EFI_GUID_DEVICE_PATH                                                               \
+	((EFI_GUID){ 0x09576e91, 0x6d3f, 0x11d2,                                           \
+		     { 0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b } })
+#define EFI_GUID_BLOCK_IO                                                                  \
+	((EFI_GUID){ 0x964e5b21, 0x6459, 0x11d2,                                           \
+		     { 0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b } })
+#define EFI_GUID_GLOBAL_VARIABLE                                                           \
+	((EFI_GUID){ 0x8be4df61, 0x93ca, 0x11d2,                                           \
+		     { 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c } })
+/* The Boot Loader Interface of systemd. */
+#define EFI_GUID_LOADER                                                                    \
+	((EFI_GUID){ 0x4a67b082, 0x0a4c, 0x41cf,                                           \
+		     { 0xb6, 0xc7, 0x44, 0x0b, 0x29, 0xbb, 0x8c, 0x4f } })
+
+#endif

@@ -1,0 +1,34 @@
+# The programs that run before the image does: the selector, which the firmware
+# starts, and early init, which the kernel starts.
+
+efi_src := $(sort $(wildcard bootloader/efi/*.c))
+EFI_CFLAGS := -std=c17 -ffreestanding -fshort-wchar -fno-stack-protector -mno-stack-arg-probe \
+	-fno-asynchronous-unwind-tables -Os -Wall -Wextra -Wshadow -Wstrict-prototypes -I. \
+	-ffile-prefix-map=$(CURDIR)/= $(if $(DEVELOPER),-Werror) -DKILN_VERSION='"$(VERSION)"'
+EFI_LDFLAGS := /subsystem:efi_application /entry:efi_main /nodefaultlib /dll /debug:none /Brepro \
+	/nxcompat /align:4096 /filealign:512
+
+# The selector for one architecture. $(1): clang's name, $(2): UEFI's, $(3): machine flags.
+define selector
+efi_obj_$(2) := $$(patsubst %.c,$$(O)/efi-$(2)/%.obj,$$(efi_src) $$(core_src))
+programs += $$(O)/kiln-selector-$(2).efi
+
+$$(O)/efi-$(2)/%.obj: %.c $$(O)/flags
+	@mkdir -p $$(@D)
+	$$(call say,EFICC,$$<)$$(CLANG) --target=$(1)-unknown-windows $$(EFI_CFLAGS) $(3) -MMD -MP -MF $$@.d -c $$< -o $$@
+
+$$(O)/kiln-selector-$(2).efi: $$(efi_obj_$(2))
+	$$(call say,EFILD,$$@)$$(LLD_LINK) $$(EFI_LDFLAGS) $$^ /out:$$@
+
+-include $$(efi_obj_$(2):=.d)
+endef
+
+$(eval $(call selector,x86_64,x64,-mno-red-zone))
+$(eval $(call selector,aarch64,aa64,-mgeneral-regs-only))
+
+# Early init is static: nothing of the image is there yet when it runs.
+ifneq ($(wildcard bootloader/initramfs/main.c),)
+programs += $(O)/kiln-init
+$(O)/kiln-init: $(call obj,bootloader/initramfs/main.c) $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
+	$(call say,LD,$@)$(CC) -static-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s $(SAN_LDFLAGS) $^ -lcrypto -o $@
+endif
