@@ -144,13 +144,15 @@ static enum rank rank_uncounted(const struct bs *bs, unsigned int slot)
 	return bs->rebuilt && none_good && startable(bs, slot) ? RANK_READY : RANK_NEVER;
 }
 
-/* Between slots of one rank: is @a before @b? Else the lower number is. */
-static bool before(const struct bs_slot *a, const struct bs_slot *b, enum rank rank)
+/*
+ * Between slots of one rank: is @a before @b? Else the lower number is. Where
+ * neither has a chance of its own they take turns, as one may have recovered.
+ */
+static bool before(const struct bs *bs, unsigned int a, unsigned int b, enum rank rank)
 {
-	/* Where neither has a chance of its own, take turns: one may have recovered. */
-	if (rank < RANK_CHANCE && a->unconfirmed != b->unconfirmed)
-		return a->unconfirmed < b->unconfirmed;
-	return a->priority > b->priority;
+	if (rank < RANK_CHANCE && (bs->current == a || bs->current == b))
+		return bs->current == b;
+	return bs->slot[a].priority > bs->slot[b].priority;
 }
 
 int bs_choose(const struct bs *bs, unsigned int failed_mask, unsigned int flags,
@@ -166,7 +168,7 @@ int bs_choose(const struct bs *bs, unsigned int failed_mask, unsigned int flags,
 			continue;
 		rank = flags & BS_CHOOSE_UNCOUNTED ? rank_uncounted(bs, i) : rank_counted(bs, i);
 		if (rank > best_rank ||
-		    (rank && rank == best_rank && before(&bs->slot[i], &bs->slot[best], rank))) {
+		    (rank && rank == best_rank && before(bs, i, best, rank))) {
 			best_rank = rank;
 			best = i;
 		}
@@ -370,19 +372,20 @@ int bs_confirm(struct bs *bs, unsigned int slot)
 
 /* ---- installing ---- */
 
-/* Would writing over @slot leave less to boot from than the promise allows? */
+/*
+ * Would writing over @slot leave less to boot from than the promise allows? A
+ * slot that can boot is given up only for one that proved itself: it is good,
+ * and if the system runs from it, it was confirmed in this very boot.
+ */
 static bool gives_up_too_much(const struct bs *bs, unsigned int slot, unsigned int running)
 {
 	unsigned int other = other_slot(slot);
 
-	if (bs_slot_good(bs, slot)) {
-		if (!bs_slot_good(bs, other))
-			return true;
-		/* What runs must have proved in this boot that it still works. */
-		return running != BS_SLOT_NONE &&
-		       !(bs->current == running && bs_boot_confirmed(bs));
-	}
-	return startable(bs, slot) && !startable(bs, other);
+	if (!startable(bs, slot))
+		return false;
+	if (running == BS_SLOT_NONE)
+		return bs->slot[slot].good ? !bs_slot_good(bs, other) : !startable(bs, other);
+	return !(bs_slot_good(bs, other) && bs->current == running && bs_boot_confirmed(bs));
 }
 
 int bs_install_check(const struct bs *bs, unsigned int slot, unsigned int running,

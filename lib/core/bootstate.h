@@ -112,7 +112,7 @@ enum bs_error {
 	BS_E_SLOT, /* no such slot, or not the running one */
 	BS_E_STATUS, /* the slot's status does not allow that */
 	BS_E_RUNNING, /* the running slot is never written */
-	BS_E_ONLY_GOOD, /* that would give up the only slot known to be good */
+	BS_E_ONLY_GOOD, /* that would give up what can boot for what has not proved itself */
 	BS_E_REFUSED, /* that root hash failed before and is refused */
 	BS_E_FLOOR, /* the image is older than the rollback floor */
 	BS_E_DIFFERENT, /* the slot holds another image than named */
@@ -231,8 +231,9 @@ int bs_confirm(struct bs *bs, unsigned int slot);
 /*
  * May @image be written to @slot while @running runs (BS_SLOT_NONE: the disk is
  * not running)? Refusals, in order: BS_E_SLOT, BS_E_RUNNING, BS_E_FIELD, BS_E_FLOOR,
- * BS_E_REFUSED (unless @allow_refused), BS_E_ONLY_GOOD: the slot is good and the
- * running one is not confirmed in this boot (or no other good slot exists).
+ * BS_E_REFUSED (unless @allow_refused), BS_E_ONLY_GOOD: the slot could boot, and the
+ * running one is not confirmed in this boot (not running: the other slot is not
+ * as good). An empty, bad or half-written slot may always be written.
  */
 int bs_install_check(const struct bs *bs, unsigned int slot, unsigned int running,
 		     const struct slotdesc *image, bool allow_refused);
@@ -304,6 +305,7 @@ struct bs_disk {
 	const struct disk_ops *ops; /* offsets from the start of the partition */
 	int target; /* copy to overwrite next */
 	bool newer; /* a newer format was seen: never write */
+	bool uncertain; /* the last store failed: what landed is not known */
 	int copy_error[BS_COPIES]; /* per copy: 0, enum bs_error, or the read's code */
 	uint8_t record[BS_RECORD_BYTES];
 	uint8_t check[BS_RECORD_BYTES];

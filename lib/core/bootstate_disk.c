@@ -24,29 +24,50 @@ static int read_copy(struct bs_disk *disk, int copy, struct bs *ret)
 	return r ? r : bs_decode(disk->record, ret);
 }
 
-int bs_load(struct bs_disk *disk, const struct disk_ops *ops, struct bs *ret_bs)
+/* Read both copies; fills in @disk, and @ret with the newest valid one. BS_E_LOST, BS_E_NEWER. */
+static int find_newest(struct bs_disk *disk, struct bs *ret)
 {
 	struct bs bs;
 	bool found = false;
 
-	disk->ops = ops;
 	disk->target = 0;
 	disk->newer = false;
+	disk->uncertain = false;
 	for (int copy = 0; copy < BS_COPIES; copy++) {
 		int r = read_copy(disk, copy, &bs);
 
 		disk->copy_error[copy] = r;
 		if (r == BS_E_NEWER)
 			disk->newer = true;
-		if (r || (found && !sequence_after(bs.sequence, ret_bs->sequence)))
+		if (r || (found && !sequence_after(bs.sequence, ret->sequence)))
 			continue;
-		*ret_bs = bs;
+		*ret = bs;
 		disk->target = 1 - copy;
 		found = true;
 	}
 	if (found)
 		return BS_OK;
 	return disk->newer ? BS_E_NEWER : BS_E_LOST;
+}
+
+int bs_load(struct bs_disk *disk, const struct disk_ops *ops, struct bs *ret_bs)
+{
+	disk->ops = ops;
+	return find_newest(disk, ret_bs);
+}
+
+/*
+ * A store that failed may have landed all the same; its copy is then the newest
+ * one and must not be written to. So look again before the next store.
+ */
+static int look_again(struct bs_disk *disk, struct bs *bs)
+{
+	struct bs newest;
+	int r = find_newest(disk, &newest);
+
+	if (r == BS_OK)
+		bs->sequence = newest.sequence;
+	return r == BS_E_LOST ? BS_OK : r;
 }
 
 /* Write @bs, as encoded in disk->record, to @copy and see that it is there. */
@@ -75,20 +96,30 @@ static int encode_checked(struct bs_disk *disk, const struct bs *bs)
 
 int bs_store(struct bs_disk *disk, struct bs *bs)
 {
-	int r;
+	uint64_t sequence = bs->sequence;
+	int r = BS_OK;
 
+	if (disk->uncertain)
+		r = look_again(disk, bs);
 	if (disk->newer)
-		return BS_E_NEWER;
-	if (!disk->ops->write)
-		return DISK_READ_ONLY;
-	bs->sequence++;
-	r = encode_checked(disk, bs);
-	if (!r)
-		r = write_copy(disk, disk->target);
+		r = BS_E_NEWER;
+	else if (!disk->ops->write)
+		r = DISK_READ_ONLY;
 	if (r) {
-		bs->sequence--;
+		bs->sequence = sequence;
 		return r;
 	}
+	bs->sequence++;
+	r = encode_checked(disk, bs);
+	if (!r) {
+		disk->uncertain = true;
+		r = write_copy(disk, disk->target);
+	}
+	if (r) {
+		bs->sequence = sequence;
+		return r;
+	}
+	disk->uncertain = false;
 	disk->copy_error[disk->target] = BS_OK;
 	disk->target = 1 - disk->target;
 	return BS_OK;
@@ -101,6 +132,7 @@ int bs_create(struct bs_disk *disk, const struct disk_ops *ops, struct bs *bs)
 	disk->ops = ops;
 	disk->target = 1;
 	disk->newer = false;
+	disk->uncertain = false;
 	disk->copy_error[0] = disk->copy_error[1] = BS_E_MAGIC;
 	r = bs_store(disk, bs);
 	return r ? r : bs_store(disk, bs);

@@ -107,7 +107,7 @@ const char *bs_error_text(int error)
 	case BS_E_RUNNING:
 		return "the running slot is never written";
 	case BS_E_ONLY_GOOD:
-		return "that would give up the only slot known to be good";
+		return "that would give up a slot that can boot for one not confirmed yet";
 	case BS_E_REFUSED:
 		return "this image failed here before and is refused";
 	case BS_E_FLOOR:
