@@ -24,6 +24,7 @@
 #define DYNAMIC_FIRST 100u
 #define DYNAMIC_LAST 999u
 #define CAPS_MAX_BYTES 64
+#define SHADOW_GID 42u /* base-passwd, the same everywhere */
 
 /* New id of each old one; identity where nothing changes. */
 struct remap {
@@ -257,20 +258,12 @@ static int apply(struct build *b, const struct remap *m, struct err *err)
 	return r < 0 ? err_errno(err, r, "cannot renumber the owners of files") : 0;
 }
 
-int build_ids(struct build *b, struct err *err)
+static int renumber(struct build *b, const char *passwd, const char *group, struct err *err)
 {
-	_cleanup_free_ char *passwd = NULL, *group = NULL;
 	struct rootfs_ids have = { 0 };
 	struct remap m = { .any = false };
-	int r = tree_read(&b->tree, "etc/passwd", ACCOUNTS_MAX_BYTES, &passwd, NULL);
+	int r = build_read_ids(passwd, group, &have, err);
 
-	if (r == 0)
-		r = tree_read(&b->tree, "etc/group", ACCOUNTS_MAX_BYTES, &group, NULL);
-	if (r == -ENOENT || !b->o->ids || !b->o->ids->n)
-		return 0;
-	if (r < 0)
-		return err_errno(err, r, "cannot read the accounts");
-	r = build_read_ids(passwd, group, &have, err);
 	if (r == 0)
 		r = assign(&have, b->o->ids, false, m.uid, &m.any, err);
 	if (r == 0)
@@ -279,4 +272,110 @@ int build_ids(struct build *b, struct err *err)
 		r = apply(b, &m, err);
 	rootfs_ids_done(&have);
 	return r;
+}
+
+/* ---- the order of the account files ------------------------------------------------- */
+
+/* One line of an account file; lines without a dynamic id keep their place before the others. */
+struct account {
+	const char *line;
+	size_t len;
+	long id; /* -1: not dynamic */
+	size_t at;
+};
+
+static int by_id(const void *a, const void *b)
+{
+	const struct account *x = a, *y = b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+/* The dynamic id of the account that @line of a shadow file belongs to, by @ids. */
+static long id_of_line(const char *line, const struct rootfs_ids *ids, bool group)
+{
+	_cleanup_free_ char *name = strndup(line, strcspn(line, ":\n"));
+	const struct rootfs_id *id = name ? find_id(ids, name, group) : NULL;
+
+	return id ? (long)id->id : -1;
+}
+
+/* Sort the lines of @path by dynamic id, so that the order of configuration leaves no trace. */
+static int sort_accounts(struct build *b, const char *path, uint32_t mode, uint32_t gid,
+			 const struct rootfs_ids *ids, bool group, struct err *err)
+{
+	const struct tree_attr attr = { mode, 0, gid, TREE_NOW };
+	_cleanup_free_ struct account *lines = NULL;
+	_cleanup_free_ char *text = NULL;
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	size_t n = 0, max = 1;
+	int r = tree_read(&b->tree, path, ACCOUNTS_MAX_BYTES, &text, NULL);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : err_errno(err, r, "cannot read /%s", path);
+	for (const char *p = text; *p; p++)
+		max += *p == '\n';
+	lines = calloc(max, sizeof(*lines));
+	if (!lines)
+		return err_oom(err);
+	for (const char *p = text; *p && n < max; n++) {
+		size_t len = strcspn(p, "\n");
+
+		lines[n] = (struct account){ p, len, id_of_line(p, ids, group), n };
+		p += len + (p[len] == '\n');
+	}
+	qsort(lines, n, sizeof(*lines), by_id);
+	for (size_t i = 0; i < n; i++) {
+		buf_add(&out, lines[i].line, lines[i].len);
+		buf_addc(&out, '\n');
+	}
+	if (!buf_ok(&out))
+		return err_oom(err);
+	r = tree_write(&b->tree, path, out.data ?: "", out.len, &attr);
+	return r < 0 ? err_errno(err, r, "cannot write /%s", path) : 0;
+}
+
+static int sort_all(struct build *b, const char *passwd, const char *group, struct err *err)
+{
+	struct rootfs_ids ids = { 0 };
+	int r = build_read_ids(passwd, group, &ids, err);
+
+	if (r == 0)
+		r = sort_accounts(b, "etc/passwd", 0644, 0, &ids, false, err);
+	if (r == 0)
+		r = sort_accounts(b, "etc/shadow", 0640, SHADOW_GID, &ids, false, err);
+	if (r == 0)
+		r = sort_accounts(b, "etc/group", 0644, 0, &ids, true, err);
+	if (r == 0)
+		r = sort_accounts(b, "etc/gshadow", 0640, SHADOW_GID, &ids, true, err);
+	rootfs_ids_done(&ids);
+	return r;
+}
+
+static int read_both(struct build *b, char **ret_passwd, char **ret_group)
+{
+	int r = tree_read(&b->tree, "etc/passwd", ACCOUNTS_MAX_BYTES, ret_passwd, NULL);
+
+	return r < 0 ? r : tree_read(&b->tree, "etc/group", ACCOUNTS_MAX_BYTES, ret_group, NULL);
+}
+
+int build_ids(struct build *b, struct err *err)
+{
+	_cleanup_free_ char *passwd = NULL, *group = NULL;
+	_cleanup_free_ char *new_passwd = NULL, *new_group = NULL;
+	int r = read_both(b, &passwd, &group);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return err_errno(err, r, "cannot read the accounts");
+	if (b->o->ids && b->o->ids->n)
+		r = renumber(b, passwd, group, err);
+	if (r < 0)
+		return r;
+	r = read_both(b, &new_passwd, &new_group);
+	return r < 0 ? err_errno(err, r, "cannot read the accounts") :
+		       sort_all(b, new_passwd, new_group, err);
 }

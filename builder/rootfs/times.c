@@ -1,7 +1,8 @@
 /*
  * Time stamps. See build.h. Files of packages keep theirs; what the build made
  * gets the epoch, also when this machine's clock is behind it. Directories
- * change whenever something in them does, so they all get the epoch.
+ * change whenever something in them does, and the alternatives' links copy the
+ * time of what was there first, so directories and links all get the epoch.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +25,7 @@ static int clamp_one(int dirfd, const char *name, const struct stat *st, const s
 	time_t t = st->st_mtim.tv_sec;
 	struct timespec ts[2];
 
-	if (S_ISDIR(st->st_mode) || t > w->epoch || (t >= w->from && t <= w->to))
+	if (!S_ISREG(st->st_mode) || t > w->epoch || (t >= w->from && t <= w->to))
 		t = w->epoch;
 	ts[0] = ts[1] = (struct timespec){ .tv_sec = t };
 	return utimensat(dirfd, name, ts, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
