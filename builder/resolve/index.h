@@ -21,7 +21,6 @@ struct err;
 #define INDEX_FILE_MAX_BYTES (512u << 20)
 #define INDEX_STANZA_MAX_BYTES (1u << 20)
 #define INDEX_PACKAGES_MAX 1000000
-#define INDEX_DEPTH_MAX 4096
 
 /* Priority: in the order apt prefers among providers. */
 enum priority { PRIORITY_REQUIRED, PRIORITY_IMPORTANT, PRIORITY_STANDARD, PRIORITY_OPTIONAL,

@@ -12,8 +12,7 @@
 #include "lib/base/err.h"
 
 #define STEPS_MAX 5000000ul
-#define PROVIDERS_MAX 512
-#define GROUP_MAX 64
+#define DEPTH_MAX 2048 /* frames of choose() on the stack */
 
 /* Alternatives taken before earlier ones of their group: smaller, and what kiln's trees need. */
 static const char *const preferred[] = { "usr-is-merged", "mawk" };
@@ -200,7 +199,7 @@ static int choose(struct walk *w, struct package *p, struct err *err)
 	if (p->name->chosen)
 		return p->name->chosen == p ? 0 :
 			err_set(err, -ENOPKG, "two versions of %.*s", S(p->name->text));
-	if (++w->steps > STEPS_MAX || w->depth >= INDEX_DEPTH_MAX)
+	if (++w->steps > STEPS_MAX || w->depth >= DEPTH_MAX)
 		return err_set(err, -ELOOP, "the dependencies are too deep or too tangled");
 	r = mark_chosen(w, p, err);
 	if (r == 0) {
@@ -236,18 +235,35 @@ static int by_preference(const void *a, const void *b)
 	return p->order < q->order ? -1 : p->order > q->order;
 }
 
-/* -ENOPKG means "try the next"; everything else ends the walk. */
-static int try_providers(struct walk *w, const struct name *n, const struct dep *d,
-			 struct err *err)
+/* The candidates that provide @d in the order to try them, owned; NULL when out of memory. */
+static const struct provider **list_providers(const struct name *n, const struct dep *d,
+					      size_t *ret_n)
 {
-	const struct provider *list[PROVIDERS_MAX];
+	const struct provider **list;
 	size_t count = 0;
-	int r = -ENOPKG;
 
-	for (const struct provider *v = n->providers; v && count < PROVIDERS_MAX; v = v->next)
+	for (const struct provider *v = n->providers; v; v = v->next)
+		count++;
+	list = calloc(count + 1, sizeof(*list));
+	count = 0;
+	for (const struct provider *v = n->providers; list && v; v = v->next)
 		if (v->package->name->candidate == v->package && provider_satisfies(v, d))
 			list[count++] = v;
-	qsort(list, count, sizeof(list[0]), by_preference);
+	if (list)
+		qsort(list, count, sizeof(list[0]), by_preference);
+	*ret_n = count;
+	return list;
+}
+
+/* -ENOPKG means "try the next"; everything else ends the walk. */
+static int try_providers(struct walk *w, const struct name *n, const struct dep *d, struct err *err)
+{
+	size_t count;
+	_cleanup_free_ const struct provider **list = list_providers(n, d, &count);
+	int r = -ENOPKG;
+
+	if (!list)
+		return err_oom(err);
 	for (size_t i = 0; r == -ENOPKG && i < count; i++)
 		r = choose(w, list[i]->package, err);
 	return r;
@@ -284,49 +300,74 @@ static bool is_preferred(const struct dep *d)
 	return false;
 }
 
-static int satisfy(struct walk *w, const struct dep *group, size_t n, struct package *by,
+/* The alternatives of one group; @r stands at its first and is left behind its last. */
+static bool satisfied(const struct walk *w, struct depends_reader *r)
+{
+	struct dep d = { .last = false };
+	bool yes = false;
+
+	while (!d.last && depends_next(r, &d) > 0)
+		yes = yes || chosen_for(w, &d);
+	return yes;
+}
+
+static int try_group(struct walk *w, struct depends_reader r, bool only_preferred, struct err *err)
+{
+	struct dep d = { .last = false };
+	int rc = -ENOPKG;
+
+	while (rc == -ENOPKG && !d.last && depends_next(&r, &d) > 0)
+		if (!only_preferred || is_preferred(&d))
+			rc = try_alternative(w, &d, err);
+	return rc;
+}
+
+static int satisfy(struct walk *w, struct depends_reader group, struct package *by,
 		   struct err *err)
 {
-	int r = -ENOPKG;
+	struct dep first;
+	int r = try_group(w, group, true, err);
 
-	for (size_t i = 0; i < n; i++)
-		if (chosen_for(w, &group[i]))
-			return 0;
-	for (size_t i = 0; r == -ENOPKG && n > 1 && i < n; i++)
-		if (is_preferred(&group[i]))
-			r = try_alternative(w, &group[i], err);
-	for (size_t i = 0; r == -ENOPKG && i < n; i++)
-		r = try_alternative(w, &group[i], err);
 	if (r == -ENOPKG)
-		blame(w, by);
-	if (r == -ENOPKG && err && !err->text[0])
+		r = try_group(w, group, false, err);
+	if (r != -ENOPKG)
+		return r;
+	blame(w, by);
+	if (err && !err->text[0] && depends_next(&group, &first) > 0)
 		err_set(err, r, "%.*s depends on %.*s, which cannot be had", S(by->name->text),
-			S(group[0].name));
+			S(first.name));
 	return r;
+}
+
+/* Malformed text ends a reader early; better said than overlooked. */
+static bool well_formed(struct slice field)
+{
+	struct depends_reader r = depends_read(field);
+	struct dep d;
+	int rc;
+
+	while ((rc = depends_next(&r, &d)) > 0)
+		;
+	return rc == 0;
 }
 
 static int choose_dependencies(struct walk *w, struct package *p, struct err *err)
 {
 	static const char *const fields[] = { "Pre-Depends", "Depends" };
-	struct dep group[GROUP_MAX];
-	size_t n = 0;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++) {
-		struct depends_reader reader = depends_read(package_index_field(p, fields[i]));
+		struct slice field = package_index_field(p, fields[i]);
+		struct depends_reader reader = depends_read(field), group = reader;
 
-		while (r == 0 && (r = depends_next(&reader, &group[n])) > 0) {
-			r = 0;
-			if (!group[n].last && n + 1 < GROUP_MAX) {
-				n++;
-				continue;
-			}
-			r = satisfy(w, group, n + 1, p, err);
-			n = 0;
+		if (!well_formed(field))
+			return err_set(err, -EINVAL, "%.*s: malformed %s", S(p->name->text),
+				       fields[i]);
+		while (r == 0 && reader.p < reader.end) {
+			group = reader;
+			if (!satisfied(w, &reader))
+				r = satisfy(w, group, p, err);
 		}
-		if (r == -EINVAL)
-			return err_set(err, r, "%.*s: malformed %s", S(p->name->text), fields[i]);
-		n = 0;
 	}
 	return r;
 }
