@@ -5,8 +5,7 @@ efi_src := $(sort $(wildcard bootloader/efi/*.c))
 EFI_CFLAGS := -std=c17 -ffreestanding -fshort-wchar -fno-stack-protector -mno-stack-arg-probe \
 	-fno-asynchronous-unwind-tables -Os -Wall -Wextra -Wshadow -Wstrict-prototypes -I. \
 	-ffile-prefix-map=$(CURDIR)/= $(if $(DEVELOPER),-Werror) -DKILN_VERSION='"$(VERSION)"'
-EFI_LDFLAGS := /subsystem:efi_application /entry:efi_main /nodefaultlib /dll /debug:none /Brepro \
-	/nxcompat /align:4096 /filealign:512
+EFI_LDFLAGS := /subsystem:efi_application /entry:efi_main /nodefaultlib /dll /debug:none /Brepro /nxcompat
 
 # The selector for one architecture. $(1): clang's name, $(2): UEFI's, $(3): machine flags.
 define selector

@@ -1,0 +1,70 @@
+#include "bootloader/initramfs/console.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/io.h"
+
+#define PREFIX "kiln-init: "
+#define LEVEL_INFO 6
+
+uint64_t console_now_ms(void)
+{
+	struct timespec t = { 0 };
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void write_to(const char *path, const char *text, size_t len)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0)
+		io_write_all(fd, text, len);
+}
+
+/* Does the kernel itself show informational messages on the console? */
+static bool kernel_is_talkative(void)
+{
+	_cleanup_close_ int fd = open("/proc/sys/kernel/printk", O_RDONLY | O_CLOEXEC);
+	char text[32] = { 0 };
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return false;
+	return strtoul(text, NULL, 10) > LEVEL_INFO;
+}
+
+/*
+ * /dev/kmsg is opened anew for each line: its rate limit counts per open file and would
+ * swallow the later steps. The level is an honest "info"; when the console would not show it
+ * (quiet), the line goes there a second way, in the kernel's own shape.
+ */
+void console_line(const char *fmt, ...)
+{
+	char text[CONSOLE_LINE_MAX], line[CONSOLE_LINE_MAX + 64];
+	struct timespec t = { 0 };
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (char *p = text; *p; p++)
+		if (*p == '\n' || *p == '\r')
+			*p = ';';
+	n = snprintf(line, sizeof(line), "<%d>" PREFIX "%s\n", LEVEL_INFO, text);
+	write_to("/dev/kmsg", line, (size_t)n);
+	if (kernel_is_talkative())
+		return;
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	n = snprintf(line, sizeof(line), "[%5lld.%06ld] " PREFIX "%s\r\n", (long long)t.tv_sec,
+		     t.tv_nsec / 1000, text);
+	write_to("/dev/console", line, (size_t)n);
+}

@@ -1,0 +1,79 @@
+/*
+ * /init of the initramfs: the table of steps and the one way out when a step
+ * fails. See boot.h.
+ */
+#include <stdlib.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bootloader/initramfs/boot.h"
+#include "bootloader/initramfs/console.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/err.h"
+#include "lib/base/log.h"
+
+struct step {
+	const char *name;
+	int (*run)(struct boot *b, struct err *err);
+	enum bs_reason reason; /* when it fails */
+	bool hopeless; /* a verification: the same slot cannot do better next time */
+};
+
+static const struct step steps[] = {
+	{ "mounts", step_mounts, BS_REASON_OTHER, false },
+	{ "cmdline", step_cmdline, BS_REASON_CMDLINE, true },
+	{ "modules", step_modules, BS_REASON_MODULES, false },
+	{ "watchdog", step_watchdog, BS_REASON_OTHER, false },
+	{ "disk", step_disk, BS_REASON_NO_DEVICE, false },
+	{ "signature", step_signature, BS_REASON_SIGNATURE, true },
+	{ "verity", step_verity, BS_REASON_VERITY, false },
+	{ "root", step_root, BS_REASON_ROOT_MOUNT, false },
+	{ "config", step_config, BS_REASON_OTHER, false },
+	{ "grow", step_grow, BS_REASON_STATE, false },
+	{ "state", step_state, BS_REASON_STATE, false },
+	{ "var", step_var, BS_REASON_STATE, false },
+	{ "etc", step_etc, BS_REASON_STATE, false },
+	{ "persist", step_persist, BS_REASON_STATE, false },
+	{ "handover", step_handover, BS_REASON_OTHER, false },
+};
+
+_Static_assert(ARRAY_SIZE(steps) <= BOOT_STEPS_MAX, "marks have room");
+
+static struct boot boot = { .disk = { .fd = -1 }, .watchdog_fd = -1 };
+static struct err why;
+
+static _Noreturn void fail(const char *step, enum bs_reason reason, bool hopeless)
+{
+	console_line("%s: %s", step, why.text);
+	record_failure(&boot.record, reason, hopeless);
+	console_line("reboot");
+	sync();
+	reboot(RB_AUTOBOOT);
+	_exit(1); /* the kernel panics, and with panic=-1 it reboots */
+}
+
+static void run(const struct step *step)
+{
+	if (step->run(&boot, &why))
+		fail(step->name, step->reason, step->hopeless);
+	console_line("%s: ok", step->name);
+	boot.marks[boot.n_marks++] = (struct boot_mark){
+		.step = step->name,
+		.end_ms = console_now_ms(),
+	};
+}
+
+int main(void)
+{
+	if (getpid() != 1) {
+		log_error("this is the first program of a booting machine, and nothing else");
+		return 2;
+	}
+	umask(022);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		run(&steps[i]);
+	console_line("switch root");
+	switch_root(&why);
+	fail("switch root", BS_REASON_SWITCH_ROOT, false);
+}
