@@ -22,6 +22,7 @@
 
 #define STEM_MAX 200 /* leaves room for ".manifest.json" in a file name of 255 */
 #define OPEN_TRIES 8
+#define BUSY_PAUSE_US 50000
 
 static bool word_ok(const char *word)
 {
@@ -55,7 +56,10 @@ static int make_names(struct publish *p, const char *out_dir, const char *name,
 	return p->final && p->staging && p->aside ? 0 : err_oom(err);
 }
 
-/* Lock the staging directory; 1: it was renamed or removed meanwhile, try again. */
+/*
+ * Lock the staging directory. 1: try again; it was renamed or removed meanwhile, or is held by
+ * another build or, for a moment, by one that sweeps.
+ */
 static int lock_staging(struct publish *p, struct err *err)
 {
 	_cleanup_close_ int fd = -1;
@@ -66,11 +70,12 @@ static int lock_staging(struct publish *p, struct err *err)
 	fd = open(p->staging, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 1 : err_errno(err, -errno, "%s", p->staging);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ?
-			       err_set(err, -EBUSY, "another build of %s is writing to %s", p->stem,
-				       p->out_dir) :
-			       err_errno(err, -errno, "%s", p->staging);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return err_errno(err, -errno, "%s", p->staging);
+		usleep(BUSY_PAUSE_US);
+		return 1;
+	}
 	if (fstat(fd, &held) < 0 || stat(p->staging, &named) < 0 || held.st_ino != named.st_ino)
 		return 1;
 	p->staging_fd = TAKE_FD(fd);
@@ -96,6 +101,40 @@ static int empty_staging(struct publish *p, struct err *err)
 			return err_errno(err, r, "%s/%s", p->staging, e->d_name);
 	}
 	return 0;
+}
+
+/* "NAME.new" of another image: remove it if no build holds it, that is, one was killed. */
+static void sweep_one(int out_fd, const char *name)
+{
+	_cleanup_close_ int fd = openat(out_fd, name,
+					O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat held, named;
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return;
+	/* Held while it is removed: a build that opens it meanwhile finds another inode. */
+	if (fstat(fd, &held) == 0 && fstatat(out_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    held.st_ino == named.st_ino)
+		path_remove_tree_at(out_fd, name);
+}
+
+/* What killed builds of other versions left behind takes space that nobody would look for. */
+static void sweep_stale(const struct publish *p)
+{
+	_cleanup_close_ int fd = open(p->out_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!d)
+		return;
+	TAKE_FD(fd);
+	while ((e = readdir(d))) {
+		size_t len = strlen(e->d_name);
+
+		if (len > 5 && e->d_name[0] == '.' && !strcmp(e->d_name + len - 4, ".new") &&
+		    strcmp(e->d_name, path_base(p->staging)) != 0)
+			sweep_one(dirfd(d), e->d_name);
+	}
 }
 
 /* Where exchange is missing, a kill may have left the old set aside: put it back. */
@@ -130,7 +169,8 @@ int publish_open(struct publish **ret, const char *out_dir, const char *name, co
 		for (unsigned i = 0; r == 1 && i < OPEN_TRIES; i++)
 			r = lock_staging(p, err);
 		if (r == 1)
-			r = err_set(err, -EBUSY, "%s keeps changing", p->staging);
+			r = err_set(err, -EBUSY, "another build of %s is writing to %s", p->stem,
+				    p->out_dir);
 	}
 	if (r == 0)
 		r = empty_staging(p, err);
@@ -140,6 +180,7 @@ int publish_open(struct publish **ret, const char *out_dir, const char *name, co
 		publish_free(p);
 		return r;
 	}
+	sweep_stale(p);
 	*ret = p;
 	return 0;
 }

@@ -22,6 +22,8 @@
 #include "lib/base/proc.h"
 
 #define LARGEST_SHOWN 8
+/* For its queues, which would else take a quarter of the machine; the bytes do not depend on it. */
+#define MKSQUASHFS_MEMORY "512M"
 
 static void owners_freep(struct owners **o)
 {
@@ -70,9 +72,9 @@ static int run_mksquashfs(const struct squash_options *o, unsigned level, uint32
 		"mksquashfs", o->tree, o->output, "-noappend", "-no-recovery", "-no-progress",
 		"-quiet", "-exit-on-error", "-reproducible", "-mkfs-time", epoch, "-root-time",
 		epoch, "-xattrs", "-comp", "zstd", "-Xcompression-level", level_text, "-b",
-		block_text,
+		block_text, "-mem", MKSQUASHFS_MEMORY,
 	};
-	size_t n = 20;
+	size_t n = 22;
 	_cleanup_buf_ struct buf said = BUF_INIT;
 	struct proc_options with_output = proc;
 	int r;

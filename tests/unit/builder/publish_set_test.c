@@ -219,6 +219,24 @@ static void two_builds_of_one_image_do_not_mix(void **state)
 	assert_int_equal(count_entries(), 0);
 }
 
+static void what_a_killed_build_of_another_version_left_is_removed(void **state)
+{
+	struct publish *other = NULL;
+	_cleanup_free_ char *stale = path_join(dir, ".web_0.9_amd64.new/x");
+	_cleanup_free_ char *foreign = path_join(dir, "notes.new");
+
+	(void)state;
+	assert_int_equal(path_mkdirs(stale), 0);
+	assert_int_equal(path_mkdirs(foreign), 0);
+	assert_int_equal(publish_open(&other, dir, "web", "2.0", "amd64", &err), 0);
+	assert_int_equal(count_entries(), 2); /* its own staging and what is not ours */
+	publish_set("new");
+	assert_int_equal(access(publish_path(other, PUBLISH_ROOT), F_OK), -1);
+	assert_int_equal(publish_write(other, PUBLISH_ROOT, "still there", 11, &err), 0);
+	publish_free(other);
+	assert_int_equal(count_entries(), 2);
+}
+
 static void names_that_leave_the_directory_are_refused(void **state)
 {
 	static const char *const bad[] = { "", "..", "../x", "a/b", ".hidden", "-rf", "a b", "a\n" };
@@ -306,6 +324,7 @@ int main(void)
 		TEST(a_killed_build_is_as_if_it_never_ran),
 		TEST(a_reader_never_sees_a_mixture),
 		TEST(two_builds_of_one_image_do_not_mix),
+		TEST(what_a_killed_build_of_another_version_left_is_removed),
 		TEST(names_that_leave_the_directory_are_refused),
 		TEST(the_documents_depend_on_their_inputs_alone),
 		TEST(holes_are_hashed_as_zeroes),
