@@ -1,8 +1,435 @@
+/*
+ * kiln test IMAGE [SCENARIO...]: play scenarios on copies of an image.
+ *
+ * Each scenario runs in a process of its own, so that a crash of one is the
+ * failure of one. Results go to stdout as they come and, as JUnit XML with logs
+ * and timelines, into the output directory.
+ */
 #include "qemu/cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/atomic_file.h"
+#include "lib/base/buf.h"
+#include "lib/base/cleanup.h"
 #include "lib/base/err.h"
+#include "lib/base/io.h"
+#include "lib/base/log.h"
+#include "lib/base/path.h"
+#include "qemu/console.h"
+#include "qemu/play.h"
+#include "qemu/report.h"
+
+#define CASES_MAX 256
+#define JOBS_MAX 64
+#define MANIFEST_MAX (256u << 20)
+
+struct test_options {
+	const char *output, *firmware, *accel, *cache, *disk;
+	uint64_t jobs, slow, memory;
+	bool no_ssh, keep, list;
+};
+
+#define OPT(name_, letter_, kind_, value_, help_, field_) \
+	{ name_, letter_, kind_, value_, help_, offsetof(struct test_options, field_) }
+
+static const struct arg_option options[] = {
+	OPT("output", 'o', ARG_STR, "DIR", "logs, timelines and junit.xml (./kiln-test)", output),
+	OPT("jobs", 'j', ARG_U64, "N", "scenarios at a time (2)", jobs),
+	OPT("slow", 0, ARG_U64, "N", "multiply every time in the scenarios by N (1)", slow),
+	OPT("no-ssh", 0, ARG_FLAG, NULL, "the image has no ssh server: skip what needs one", no_ssh),
+	OPT("keep", 0, ARG_FLAG, NULL, "keep the disk of a scenario that failed", keep),
+	OPT("list", 0, ARG_FLAG, NULL, "name the scenarios, run none", list),
+	OPT("memory", 'm', ARG_SIZE, "SIZE", "memory where a scenario names none (1G)", memory),
+	OPT("disk", 0, ARG_STR, "BUS", "virtio (default), nvme or ahci", disk),
+	OPT("cache", 0, ARG_STR, "MODE", "writeback (default), writethrough, none, directsync, unsafe",
+	    cache),
+	OPT("firmware", 0, ARG_STR, "PATH", "UEFI code file (default: KILN_OVMF, then OVMF)", firmware),
+	OPT("accel", 0, ARG_STR, "KIND", "auto (default: KVM if a guest runs), kvm or tcg", accel),
+	{ 0 },
+};
+
+/* One scenario being played by a child. */
+struct job {
+	pid_t pid; /* 0: not running */
+	int fd; /* its result comes here */
+	struct report_case *c;
+};
+
+struct run {
+	const struct test_options *opts;
+	struct play_options play;
+	struct scenario *scenario[CASES_MAX];
+	struct report_case cases[CASES_MAX];
+	unsigned n;
+	struct job job[JOBS_MAX];
+};
+
+/* ---- which scenarios --------------------------------------------------------------- */
+
+/* kiln's own scenarios: beside the program, or where it is installed. Owned; NULL if nowhere. */
+static char *own_scenarios(void)
+{
+	static const char *const places[] = { "scenarios", "../lib/kiln/scenarios",
+					      "../share/kiln/scenarios", NULL };
+	char exe[4096];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	struct stat st;
+
+	exe[n > 0 ? n : 0] = '\0';
+	for (int i = 0; n > 0 && places[i]; i++) {
+		char *dir = str_printf("%.*s%s", (int)(path_base(exe) - exe), exe, places[i]);
+
+		if (dir && stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
+			return dir;
+		free(dir);
+	}
+	return NULL;
+}
+
+static int add_file(struct run *run, const char *path, struct err *err)
+{
+	if (run->n == CASES_MAX)
+		return err_set(err, -E2BIG, "more than %d scenarios", CASES_MAX);
+	run->scenario[run->n] = scenario_load(path, err);
+	if (!run->scenario[run->n])
+		return -EINVAL;
+	run->n++;
+	return 0;
+}
+
+static int add_directory(struct run *run, const char *dir, struct err *err)
+{
+	_cleanup_free_ char *pattern = path_join(dir, "*.scn");
+	glob_t found;
+	int r = 0;
+
+	if (!pattern)
+		return err_oom(err);
+	if (glob(pattern, 0, NULL, &found))
+		return err_set(err, -ENOENT, "no scenario (*.scn) in %s", dir);
+	for (size_t i = 0; r == 0 && i < found.gl_pathc; i++)
+		r = add_file(run, found.gl_pathv[i], err);
+	globfree(&found);
+	return r;
+}
+
+/* @word is a file, a directory, or the name of one of our own. */
+static int add_word(struct run *run, const char *word, struct err *err)
+{
+	_cleanup_free_ char *own = own_scenarios(), *path = NULL;
+	struct stat st;
+
+	if (stat(word, &st) == 0)
+		return S_ISDIR(st.st_mode) ? add_directory(run, word, err) : add_file(run, word, err);
+	path = own && !strchr(word, '/') ? str_printf("%s/%s.scn", own, word) : NULL;
+	if (path && access(path, R_OK) == 0)
+		return add_file(run, path, err);
+	return err_set(err, -ENOENT, "no scenario '%s'; --list names those of kiln", word);
+}
+
+static int collect(struct run *run, int n, char **words, struct err *err)
+{
+	_cleanup_free_ char *own = own_scenarios();
+	int r = 0;
+
+	if (n == 0 && !own)
+		return err_set(err, -ENOENT, "kiln's own scenarios are not installed");
+	if (n == 0)
+		return add_directory(run, own, err);
+	for (int i = 0; r == 0 && i < n; i++)
+		r = add_word(run, words[i], err);
+	return r;
+}
+
+/* ---- what the image can ------------------------------------------------------------- */
+
+/* NAME.manifest.json beside NAME.raw lists the packages; without one an ssh server is assumed. */
+static bool image_lacks_ssh(const char *image)
+{
+	size_t len = strlen(image);
+	const char *dot = strrchr(path_base(image), '.');
+	size_t stem = dot ? (size_t)(dot - image) : len;
+	_cleanup_free_ char *path = str_printf("%.*s.manifest.json", (int)stem, image), *text = NULL;
+	bool known;
+
+	known = path && access(path, R_OK) == 0 &&
+		io_read_file(path, MANIFEST_MAX, &text, NULL, NULL) == 0;
+	return known && !strstr(text, "openssh-server") && !strstr(text, "dropbear");
+}
+
+/* ---- children ---------------------------------------------------------------------- */
+
+/* The directory of one scenario's traces, made if need be. Owned; NULL with @err set. */
+static char *case_directory(const struct run *run, const char *name, struct err *err)
+{
+	_cleanup_free_ char *dir = path_join(run->opts->output, name);
+	int r = dir ? path_mkdirs(dir) : -ENOMEM;
+
+	if (r < 0) {
+		err_errno(err, r, "cannot make a directory in %s", run->opts->output);
+		return NULL;
+	}
+	return TAKE_PTR(dir);
+}
+
+static void child(const struct run *run, unsigned idx, const char *dir, int fd)
+{
+	struct play_options o = run->play;
+	struct play_result result;
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	o.output = dir;
+	play(run->scenario[idx], &o, &result);
+	_exit(io_write_all(fd, &result, sizeof(result)) < 0 ? 1 : 0);
+}
+
+static int start(struct run *run, unsigned idx, struct job *job, struct err *err)
+{
+	_cleanup_free_ char *dir = case_directory(run, run->scenario[idx]->name, err);
+	int p[2];
+	pid_t pid;
+
+	if (!dir)
+		return -EIO;
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return err_errno(err, -errno, "pipe");
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		child(run, idx, dir, p[1]);
+	close(p[1]);
+	if (pid < 0) {
+		close(p[0]);
+		return err_errno(err, -errno, "fork");
+	}
+	*job = (struct job){ .pid = pid, .fd = p[0], .c = &run->cases[idx] };
+	return 0;
+}
+
+static void finish(struct job *job)
+{
+	_cleanup_buf_ struct buf line = BUF_INIT;
+	struct play_result result;
+	int status;
+
+	if (io_read_all(job->fd, &result, sizeof(result)) == 0) {
+		job->c->result = result;
+	} else {
+		job->c->result.verdict = VERDICT_FAILED;
+		snprintf(job->c->result.why, sizeof(job->c->result.why),
+			 "the program that played it died: this is a bug in kiln");
+	}
+	close(job->fd);
+	while (waitpid(job->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	job->pid = 0;
+	report_line(job->c, &line);
+	fputs(line.data ? line.data : "", stdout);
+	fflush(stdout);
+}
+
+/* Wait until one child is done. */
+static void wait_one(struct run *run)
+{
+	struct pollfd f[JOBS_MAX];
+
+	for (unsigned i = 0; i < JOBS_MAX; i++)
+		f[i] = (struct pollfd){ .fd = run->job[i].pid ? run->job[i].fd : -1, .events = POLLIN };
+	/* A signal reaches the children as well; they end by themselves. */
+	while (poll(f, JOBS_MAX, -1) < 0 && errno == EINTR)
+		if (console_stopped())
+			for (unsigned i = 0; i < JOBS_MAX; i++)
+				if (run->job[i].pid)
+					kill(run->job[i].pid, SIGTERM);
+	for (unsigned i = 0; i < JOBS_MAX; i++)
+		if (f[i].revents)
+			finish(&run->job[i]);
+}
+
+static unsigned running(const struct run *run, struct job **ret_free)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < JOBS_MAX; i++) {
+		n += run->job[i].pid != 0;
+		if (!run->job[i].pid)
+			*ret_free = (struct job *)&run->job[i];
+	}
+	return n;
+}
+
+static int play_all(struct run *run, struct err *err)
+{
+	uint64_t jobs = run->opts->jobs;
+	struct job *free_job = NULL;
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < run->n; i++) {
+		while (running(run, &free_job) >= jobs)
+			wait_one(run);
+		if (console_stopped())
+			r = err_set(err, -EINTR, "interrupted");
+		else
+			r = start(run, i, free_job, err);
+	}
+	while (running(run, &free_job))
+		wait_one(run);
+	return r;
+}
+
+/* ---- the verb ------------------------------------------------------------------------ */
+
+static int write_junit(const struct run *run, const char *image, struct err *err)
+{
+	_cleanup_free_ char *path = path_join(run->opts->output, "junit.xml");
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	report_junit(image, run->cases, run->n, &b);
+	if (!path || !buf_ok(&b))
+		return err_oom(err);
+	return atomic_file_write(path, b.data, b.len, 0644, err);
+}
+
+/* The accelerator is probed once, here, and not by every child. */
+static int settle(struct run *run, const char *image, struct err *err)
+{
+	const struct test_options *o = run->opts;
+	enum accel accel;
+	const char *why;
+	int r = accel_choose(o->accel, &accel, &why, err);
+
+	if (r < 0)
+		return r;
+	if (why)
+		log_step("emulating", "%s; this is slower but the same", why);
+	run->play = (struct play_options){
+		.slow = o->slow,
+		.no_ssh = o->no_ssh || image_lacks_ssh(image),
+		.keep = o->keep,
+		.vm = {
+			.image = image,
+			.memory_bytes = o->memory,
+			.firmware = o->firmware,
+			.cache = o->cache,
+			.bus = o->disk,
+			.accel = accel_name(accel),
+		},
+	};
+	return 0;
+}
+
+static int name_cases(struct run *run, struct err *err)
+{
+	for (unsigned i = 0; i < run->n; i++) {
+		const struct scenario *s = run->scenario[i];
+		char *log = str_printf("%s/%s/serial.log", run->opts->output, s->name);
+
+		for (unsigned k = 0; k < i; k++)
+			if (!strcmp(s->name, run->scenario[k]->name))
+				return free(log), err_set(err, -EEXIST, "two scenarios are called '%s'",
+							  s->name);
+		if (!log)
+			return err_oom(err);
+		run->cases[i] = (struct report_case){ .name = s->name, .title = s->title, .log = log };
+	}
+	return 0;
+}
+
+static int verdict_of(const struct run *run)
+{
+	struct report_totals t = report_count(run->cases, run->n);
+	const char *ci = getenv("CI");
+	bool strict = ci && !strcmp(ci, "true");
+
+	printf("%u passed, %u failed, %u skipped; traces in %s\n", t.passed, t.failed, t.skipped,
+	       run->opts->output);
+	if (t.skipped)
+		log_warning("%u scenario%s did not run%s", t.skipped, t.skipped == 1 ? "" : "s",
+			    strict ? ", which fails under CI" : "");
+	return t.failed || !t.passed || (strict && t.skipped) ? EXIT_FAILED : EXIT_OK;
+}
+
+static int test(struct run *run, const char *image, struct err *err)
+{
+	enum image_format format;
+	int r = image_probe(image, &format, err);
+
+	if (r == 0)
+		r = settle(run, image, err);
+	if (r == 0)
+		r = name_cases(run, err);
+	if (r == 0)
+		r = play_all(run, err);
+	if (r == 0)
+		r = write_junit(run, image, err);
+	return r < 0 ? EXIT_FAILED : verdict_of(run);
+}
+
+static void list(const struct run *run)
+{
+	for (unsigned i = 0; i < run->n; i++)
+		printf("%-22s %s%s\n", run->scenario[i]->name, run->scenario[i]->title,
+		       run->scenario[i]->needs_ssh ? " (needs ssh)" : "");
+}
+
+static void run_free(struct run *run)
+{
+	for (unsigned i = 0; i < run->n; i++) {
+		free((char *)run->cases[i].log);
+		scenario_free(run->scenario[i]);
+	}
+	free(run);
+}
+
 static int run_test(const struct command *cmd, int argc, char **argv, struct err *err)
 {
-	(void)cmd; (void)argc; (void)argv;
-	return err_set(err, EXIT_FAILED, "not yet");
+	struct test_options o = { .output = "kiln-test", .jobs = 2, .slow = 1 };
+	int n = args_parse(cmd, argc, argv, &o, err), code;
+	struct run *run;
+
+	if (n < 0)
+		return EXIT_USAGE;
+	if (o.jobs < 1 || o.jobs > JOBS_MAX || o.slow < 1 || o.slow > 1000)
+		return err_set(err, EXIT_USAGE, "test: --jobs is 1 to %d, --slow 1 to 1000", JOBS_MAX);
+	if (n < 1 && !o.list)
+		return err_set(err, EXIT_USAGE, "test: an argument is missing\nUsage: test %s",
+			       cmd->synopsis);
+	run = calloc(1, sizeof(*run));
+	if (!run)
+		return err_oom(err), EXIT_FAILED;
+	run->opts = &o;
+	if (collect(run, n > 1 ? n - 1 : 0, argv + 2, err) < 0) {
+		code = EXIT_USAGE;
+	} else if (o.list) {
+		list(run);
+		code = EXIT_OK;
+	} else {
+		code = test(run, argv[1], err);
+	}
+	run_free(run);
+	return code;
 }
-const struct command cmd_test = { .name = "test", .synopsis = "IMAGE", .summary = "x", .min_args = 1, .max_args = -1, .run = run_test };
+
+const struct command cmd_test = {
+	.name = "test",
+	.synopsis = "[OPTION...] IMAGE [SCENARIO...]",
+	.summary = "Play scenarios on copies of a disk image",
+	.options = options,
+	.min_args = 0,
+	.max_args = -1,
+	.run = run_test,
+	.details = "SCENARIO is a file, a directory, or the name of one of kiln's own; without any,\n"
+		   "all of kiln's own are played. Exit status: 0 all passed, 1 some failed, 2 usage.",
+};

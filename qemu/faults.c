@@ -1,0 +1,228 @@
+/* See faults.h. */
+#include "qemu/faults.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/blk.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/err.h"
+#include "lib/core/bootstate.h"
+#include "lib/core/gpt.h"
+
+#define BLOCK_BYTES 4096
+#define CHUNK_BYTES (1u << 20)
+
+/* A disk with its table: 16 KiB of it, so on the heap. */
+struct disk {
+	struct blk *blk;
+	struct gpt gpt;
+};
+
+static void disk_freep(struct disk **d)
+{
+	if (*d)
+		blk_free((*d)->blk);
+	free(*d);
+}
+#define _cleanup_disk_ _cleanup_(disk_freep)
+
+static struct disk *open_disk(const char *path, struct err *err)
+{
+	_cleanup_disk_ struct disk *d = calloc(1, sizeof(*d));
+	struct disk_ops ops;
+	int r;
+
+	if (!d) {
+		err_oom(err);
+		return NULL;
+	}
+	if (blk_open(path, true, &d->blk, err) < 0)
+		return NULL;
+	ops = blk_disk_ops(d->blk);
+	r = gpt_read(&ops, d->blk->sector_bytes, d->blk->size_bytes / d->blk->sector_bytes, &d->gpt);
+	if (r) {
+		err_set(err, -EINVAL, "the disk: %s", r > 0 ? gpt_error_text(r) : strerror(-r));
+		return NULL;
+	}
+	return TAKE_PTR(d);
+}
+
+/* A window on the partition @name. */
+static int open_partition(struct disk *d, const char *name, struct blk **ret, struct err *err)
+{
+	struct gpt_partition p;
+	int r = gpt_find_name(&d->gpt, name, &p);
+
+	if (r)
+		return err_set(err, -ENOENT, "the disk's partition '%s': %s", name, gpt_error_text(r));
+	r = blk_new_window(d->blk, gpt_offset_bytes(&d->gpt, &p), gpt_size_bytes(&d->gpt, &p), ret);
+	return r < 0 ? err_errno(err, r, "partition '%s'", name) : 0;
+}
+
+/* Flip the lowest bit of a byte well inside the block, so that neither ends nor padding save it. */
+static int flip(struct blk *b, uint64_t offset_bytes, struct err *err)
+{
+	uint8_t block[BLOCK_BYTES];
+	int r = blk_read(b, offset_bytes, block, sizeof(block));
+
+	block[1000] ^= 1;
+	if (r == 0)
+		r = blk_write(b, offset_bytes, block, sizeof(block));
+	return r < 0 ? err_errno(err, r, "cannot corrupt the disk at byte %" PRIu64, offset_bytes) : 0;
+}
+
+static const char *slot_partition(const struct step *step)
+{
+	switch (step->target) {
+	case TARGET_UKI:
+		return gpt_name_boot[step->slot];
+	case TARGET_ROOT:
+		return gpt_name_root[step->slot];
+	case TARGET_HASH:
+		return gpt_name_verity[step->slot];
+	default:
+		return gpt_name_sig[step->slot];
+	}
+}
+
+static int corrupt_partition(struct disk *d, const struct step *step, struct err *err)
+{
+	_cleanup_blk_ struct blk *part = NULL;
+	int r;
+
+	if (step->target == TARGET_BOOT_STATE) {
+		r = open_partition(d, GPT_NAME_BOOT_STATE, &part, err);
+		return r < 0 ? r : flip(part, BS_COPY_OFFSET(step->block), err);
+	}
+	r = open_partition(d, slot_partition(step), &part, err);
+	for (uint64_t i = 0; r == 0 && i < step->count; i++)
+		r = flip(part, (step->block + i) * BLOCK_BYTES, err);
+	return r;
+}
+
+/* Break the header of one copy of the table; the other must do. */
+static int corrupt_gpt(struct disk *d, bool backup, struct err *err)
+{
+	uint8_t sector[GPT_SECTOR_BYTES_MAX];
+	uint64_t bytes = d->blk->sector_bytes;
+	uint64_t at = backup ? d->gpt.alt_lba * bytes : bytes;
+	int r;
+
+	if (backup && d->gpt.from_backup)
+		at = d->gpt.my_lba * bytes;
+	r = blk_read(d->blk, at, sector, bytes);
+	sector[40] ^= 1; /* in "first usable LBA": the checksum no longer fits */
+	if (r == 0)
+		r = blk_write(d->blk, at, sector, bytes);
+	return r < 0 ? err_errno(err, r, "cannot corrupt the partition table") : 0;
+}
+
+int faults_corrupt(const char *disk, const struct step *step, struct err *err)
+{
+	_cleanup_disk_ struct disk *d = open_disk(disk, err);
+	int r;
+
+	if (!d)
+		return -EIO;
+	r = step->target == TARGET_GPT ? corrupt_gpt(d, step->block == 1, err) :
+					 corrupt_partition(d, step, err);
+	if (r == 0)
+		r = blk_flush(d->blk);
+	return r;
+}
+
+static int copy_partition(struct disk *d, const char *from, const char *to, struct err *err)
+{
+	_cleanup_blk_ struct blk *in = NULL, *out = NULL;
+	_cleanup_free_ uint8_t *chunk = malloc(CHUNK_BYTES);
+	int r = open_partition(d, from, &in, err);
+
+	if (r == 0)
+		r = open_partition(d, to, &out, err);
+	if (r < 0)
+		return r;
+	if (!chunk)
+		return err_oom(err);
+	if (in->size_bytes != out->size_bytes)
+		return err_set(err, -EINVAL, "partitions %s and %s differ in size", from, to);
+	for (uint64_t at = 0; r == 0 && at < in->size_bytes; at += CHUNK_BYTES) {
+		uint64_t left = in->size_bytes - at;
+		size_t len = left < CHUNK_BYTES ? (size_t)left : CHUNK_BYTES;
+
+		r = blk_read(in, at, chunk, len);
+		/* What is blank in the image stays a hole in the copy. */
+		if (r == 0 && (chunk[0] || memcmp(chunk, chunk + 1, len - 1)))
+			r = blk_write(out, at, chunk, len);
+	}
+	return r < 0 ? err_errno(err, r, "cannot copy %s to %s", from, to) : 0;
+}
+
+/* The boot state of @d and where it lies; the caller frees both. */
+struct state {
+	struct blk *part;
+	struct disk_ops ops;
+	struct bs_disk disk;
+	struct bs bs;
+};
+
+static void state_freep(struct state **s)
+{
+	if (*s)
+		blk_free((*s)->part);
+	free(*s);
+}
+
+static int load_state(struct disk *d, struct state **ret, struct err *err)
+{
+	_cleanup_(state_freep) struct state *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return err_oom(err);
+	r = open_partition(d, GPT_NAME_BOOT_STATE, &s->part, err);
+	if (r < 0)
+		return r;
+	s->ops = blk_disk_ops(s->part);
+	r = bs_load(&s->disk, &s->ops, &s->bs);
+	if (r)
+		return err_set(err, -EINVAL, "the boot state: %s", bs_error_text(r));
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+int faults_clone(const char *disk, unsigned from, struct err *err)
+{
+	const char *const *names[] = { gpt_name_boot, gpt_name_root, gpt_name_verity, gpt_name_sig };
+	_cleanup_disk_ struct disk *d = open_disk(disk, err);
+	_cleanup_(state_freep) struct state *s = NULL;
+	unsigned to = 1 - from;
+	int r = d ? load_state(d, &s, err) : -EIO;
+
+	for (unsigned i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
+		r = copy_partition(d, names[i][from], names[i][to], err);
+	if (r < 0)
+		return r;
+	s->bs.slot[from].good = true;
+	s->bs.slot[from].priority = 2;
+	s->bs.slot[to] = s->bs.slot[from];
+	s->bs.slot[to].priority = 1;
+	s->bs.slot[to].stage = BS_STAGE_NONE;
+	s->bs.slot[to].reason = BS_REASON_NONE;
+	r = bs_store(&s->disk, &s->bs);
+	return r ? err_set(err, -EIO, "the boot state: %s", bs_error_text(r)) : 0;
+}
+
+int faults_slot_state(const char *disk, unsigned slot, const char **ret, struct err *err)
+{
+	_cleanup_disk_ struct disk *d = open_disk(disk, err);
+	_cleanup_(state_freep) struct state *s = NULL;
+	int r = d ? load_state(d, &s, err) : -EIO;
+
+	if (r < 0)
+		return r;
+	*ret = bs_slot_good(&s->bs, slot) ? "good" : bs_status_name(s->bs.slot[slot].status);
+	return 0;
+}

@@ -1,0 +1,29 @@
+/*
+ * Reaching into a machine's disk while its power is off: to break it, to give
+ * it a second slot, to read what it decided. Partitions are found by the same
+ * code that the selector uses.
+ */
+#ifndef QEMU_FAULTS_H
+#define QEMU_FAULTS_H
+
+#include "qemu/scenario.h"
+
+struct err;
+
+/* Flip a bit in each of the blocks that @step (STEP_CORRUPT) names on the raw @disk. */
+int faults_corrupt(const char *disk, const struct step *step, struct err *err);
+
+/*
+ * Copy the image in slot @from into the other slot, ready and good, second in
+ * line, as an update and its confirmation would have left it; @from becomes
+ * good, too, and first. 0 or a negative errno.
+ */
+int faults_clone(const char *disk, unsigned from, struct err *err);
+
+/*
+ * What the boot state says of @slot: "good" for a ready slot that was confirmed,
+ * else its status. *ret is static text.
+ */
+int faults_slot_state(const char *disk, unsigned slot, const char **ret, struct err *err);
+
+#endif
