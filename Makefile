@@ -133,6 +133,11 @@ programs += $(O)/recipes
 $(O)/recipes:
 	@mkdir -p $(@D); ln -sfn $(CURDIR)/recipes $@
 
+# ... and its boot scenarios.
+programs += $(O)/scenarios
+$(O)/scenarios:
+	 -p $(); ln -sfn $(CURDIR)/qemu/scenarios $@
+
 -include bootloader/module.mk
 -include tests/module.mk
 -include docs/module.mk
