@@ -143,8 +143,10 @@ static int walk(struct resolution *r, struct err *err)
 
 		walk_done(&r->walk);
 		rc = seeds_find(&r->seeds, r->index, r->recipe, err);
-		if (rc < 0)
+		if (rc < 0) {
+			seeds_done(&r->seeds); /* nothing a solver could answer */
 			return rc;
+		}
 		rc = walk_run(&r->walk, r->index, r->seeds.item, r->seeds.n, err);
 		n = r->walk.unpin;
 		if (rc != -ENOPKG || !n)

@@ -30,7 +30,7 @@
 #define PAUSE_MAX_MS 8000
 #define ATTEMPTS_MAX 200 /* of one job in all, however much progress a server feigns */
 #define FRUITFUL_BYTES 16384 /* an attempt that moved this much does not count as a failure */
-#define POLL_MS 200
+#define POLL_MS 100
 
 enum state { WAITING, RUNNING, DONE };
 
@@ -370,10 +370,13 @@ static int begin_some(struct fetch *f)
 	return r;
 }
 
-static int reap(struct fetch *f)
+/* Judge what has ended; *ret_any tells whether anything had. */
+static int reap(struct fetch *f, bool *ret_any)
 {
 	CURLMsg *msg;
 	int left, r = 0;
+
+	*ret_any = false;
 
 	while (r == 0 && (msg = curl_multi_info_read(f->multi, &left))) {
 		CURLcode code = msg->data.result;
@@ -381,6 +384,7 @@ static int reap(struct fetch *f)
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
+		*ret_any = true;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
 		curl_multi_remove_handle(f->multi, t->easy);
 		f->n_running--;
@@ -396,14 +400,15 @@ static int reap(struct fetch *f)
 static int drive(struct fetch *f)
 {
 	int running, r = 0;
+	bool any;
 
 	while (r == 0 && f->n_done < f->n) {
 		r = begin_some(f);
-		if (r == 0 && (curl_multi_perform(f->multi, &running) != CURLM_OK ||
-			       curl_multi_poll(f->multi, NULL, 0, POLL_MS, NULL) != CURLM_OK))
+		if (r == 0 && curl_multi_perform(f->multi, &running) != CURLM_OK)
 			r = err_set(f->err, -EIO, "the download engine failed");
-		if (r == 0)
-			r = reap(f);
+		r = r < 0 ? r : reap(f, &any);
+		if (r == 0 && !any && f->n_done < f->n)
+			curl_multi_poll(f->multi, NULL, 0, POLL_MS, NULL);
 	}
 	return r;
 }

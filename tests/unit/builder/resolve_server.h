@@ -27,6 +27,7 @@ struct server {
 	pthread_t thread;
 	atomic_uint requests, resumed; /* all; those with a Range */
 	atomic_bool stop;
+	atomic_uint seen[64]; /* requests by a hash of their path */
 };
 
 struct request {
@@ -119,6 +120,15 @@ static inline char *srv_load(const struct server *s, const char *name, size_t *l
 	return data;
 }
 
+static inline unsigned srv_hash(const char *path)
+{
+	unsigned h = 0;
+
+	while (*path)
+		h = h * 31 + (unsigned char)*path++;
+	return h % 64;
+}
+
 static inline void srv_misbehave(struct server *s, int fd, const char *mode, struct request *rq,
 				 const char *data, size_t len)
 {
@@ -127,8 +137,8 @@ static inline void srv_misbehave(struct server *s, int fd, const char *mode, str
 
 	if (!strcmp(mode, "ok")) {
 		srv_body(fd, rq, data, len, rest, rest);
-	} else if (!strcmp(mode, "every2nd")) { /* 500 on every odd request */
-		if (s->requests % 2)
+	} else if (!strcmp(mode, "every2nd")) { /* 500 on every odd request of a path */
+		if (s->seen[srv_hash(rq->path)]++ % 2 == 0)
 			srv_status(fd, "500 Oops", "");
 		else
 			srv_body(fd, rq, data, len, rest, rest);
@@ -139,8 +149,8 @@ static inline void srv_misbehave(struct server *s, int fd, const char *mode, str
 			srv_body(fd, rq, data, len, rest, rest);
 		else
 			srv_body(fd, rq, data, len, rest, 1000);
-		for (int i = 0; !rq->range && i < 40 && !s->stop; i++)
-			usleep(100000);
+		for (int i = 0; !rq->range && i < 400 && !s->stop; i++)
+			usleep(10000);
 	} else if (!strcmp(mode, "norange")) { /* knows no ranges, and drops the first */
 		bool first = s->requests == 1;
 
