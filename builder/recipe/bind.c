@@ -381,9 +381,12 @@ static void bind_item(struct binder *b, const struct schema_key *k, void *base,
 	if (object_defaults(k->object, item) < 0)
 		b->d->oom = true;
 	bind_map(b, k->object, item, n, k->key);
-	if (b->d->n + b->d->dropped != before || b->d->oom || !check_item(b, k, item, n) ||
-	    *items_of(k, base).n == RECIPE_LIST_MAX || !keep_item(k, base, item))
-		schema_release(k->object, item);
+	if (b->d->n + b->d->dropped == before && !b->d->oom && check_item(b, k, item, n)) {
+		if (keep_item(k, base, item))
+			return;
+		b->d->oom = true;
+	}
+	schema_release(k->object, item);
 }
 
 /* Two items of one file with the same name are a mistake; of two files, the later counts. */

@@ -68,12 +68,12 @@ const char *schema_word_check(const struct schema_word *w, const char *text)
 	return w->check ? w->check(text) : NULL;
 }
 
-/* @set with what ECMA 262 wants escaped inside brackets. */
+/* @set with what ECMA 262 wants escaped inside brackets; a last - needs no escape. */
 static void add_set(struct buf *out, const char *set)
 {
 	buf_addc(out, '[');
 	for (; *set; set++) {
-		if (strchr("\\]^[", *set) || (*set == '-' && !set[1]))
+		if (strchr("\\]^[", *set))
 			buf_addc(out, '\\');
 		buf_addc(out, *set);
 		if (set[1] == '-' && set[2]) {
