@@ -136,7 +136,7 @@ $(O)/recipes:
 # ... and its boot scenarios.
 programs += $(O)/scenarios
 $(O)/scenarios:
-	 -p $(); ln -sfn $(CURDIR)/qemu/scenarios $@
+	@mkdir -p $(@D); ln -sfn $(CURDIR)/qemu/scenarios $@
 
 -include bootloader/module.mk
 -include tests/module.mk
