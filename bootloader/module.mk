@@ -17,7 +17,7 @@ $$(O)/efi-$(2)/%.obj: %.c $$(O)/flags
 	$$(call say,EFICC,$$<)$$(CLANG) --target=$(1)-unknown-windows $$(EFI_CFLAGS) $(3) -MMD -MP -MF $$@.d -c $$< -o $$@
 
 $$(O)/kiln-selector-$(2).efi: $$(efi_obj_$(2))
-	$$(call say,EFILD,$$@)$$(LLD_LINK) $$(EFI_LDFLAGS) $$^ /out:$$@
+	$$(call say,EFILD,$$@)$$(LLD_LINK) $$(EFI_LDFLAGS) $$^ /implib:$$(O)/efi-$(2)/import.lib /out:$$@
 
 -include $$(efi_obj_$(2):=.d)
 endef
