@@ -8,6 +8,8 @@
 
 #include "verity/sha256_kernels.h"
 
+#ifdef LANES /* nothing to compile without a vector */
+
 /* One block in every lane: @w are its sixteen words, transposed and byte-swapped. */
 TARGET static inline __attribute__((always_inline)) void lanes_block(V s[8], V w[16])
 {
@@ -68,5 +70,7 @@ TARGET static inline void lanes_store(const V s[8], uint32_t (*state)[8])
 			state[lane][i] = flat[lane];
 	}
 }
+
+#endif
 
 #endif
