@@ -16,7 +16,8 @@ struct options {
 };
 
 static const struct arg_option options[] = {
-	{ "dir", 'd', ARG_STR, "DIR", "where the keys are (default: $KILN_KEYS, or ~/.config/kiln/keys)",
+	{ "dir", 'd', ARG_STR, "DIR",
+	  "where the keys are (default: $KILN_KEYS, or ~/.config/kiln/keys)",
 	  offsetof(struct options, dir) },
 	{ .name = NULL },
 };
@@ -69,6 +70,7 @@ const struct command cmd_keys = {
 	.min_args = 0,
 	.max_args = 1,
 	.run = run,
-	.details = "init makes an offline root, an image signing key and Secure Boot keys (PK, KEK, db)\n"
-		   "when the directory does not exist yet; existing keys are never changed.",
+	.details =
+		"init makes an offline root, an image signing key and Secure Boot keys (PK, KEK,\n"
+		"db) when the directory does not exist; existing keys are never changed.",
 };

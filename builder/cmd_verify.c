@@ -20,7 +20,8 @@ struct options {
 static const struct arg_option options[] = {
 	{ "cert", 'c', ARG_STR, "FILE", "PEM certificates to trust, instead of those in the keys",
 	  offsetof(struct options, cert) },
-	{ "keys", 'k', ARG_STR, "DIR", "where the keys are (default: $KILN_KEYS, or ~/.config/kiln/keys)",
+	{ "keys", 'k', ARG_STR, "DIR",
+	  "where the keys are (default: $KILN_KEYS, or ~/.config/kiln/keys)",
 	  offsetof(struct options, keys_dir) },
 	{ .name = NULL },
 };

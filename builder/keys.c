@@ -73,11 +73,14 @@ static int read_pem(const char *dir, const char *name, bool private, char **ret_
 	if (fstat(fd, &st))
 		return err_errno(err, -errno, "cannot stat %s", path);
 	if (!S_ISREG(st.st_mode) || st.st_size > KEY_FILE_MAX)
-		return err_set(err, -EINVAL, "%s is not a file of at most %d bytes", path, KEY_FILE_MAX);
+		return err_set(err, -EINVAL, "%s is not a file of at most %d bytes", path,
+			       KEY_FILE_MAX);
 	if (private && (st.st_mode & 077))
-		return err_set(err, -EACCES,
-			       "%s is a private key others can read (mode %04o); chmod 0600 it if nobody did",
-			       path, (unsigned)st.st_mode & 07777);
+		return err_set(
+			err, -EACCES,
+			"%s is a private key others can read (mode %04o); "
+			       "chmod 0600 it if nobody did",
+			path, (unsigned)st.st_mode & 07777);
 	if (private && st.st_uid != geteuid() && geteuid() != 0)
 		return err_set(err, -EACCES, "%s belongs to user %u", path, (unsigned)st.st_uid);
 	text = calloc(1, (size_t)st.st_size + 1);
@@ -276,7 +279,8 @@ int keys_open(const char *dir, bool create, struct keys **ret_keys, bool *ret_cr
 		if (errno != ENOENT)
 			return err_errno(err, -errno, "cannot look at %s", path);
 		if (!create)
-			return err_set(err, -ENOENT, "there are no keys in %s; 'kiln keys init' makes some",
+			return err_set(err, -ENOENT,
+				       "there are no keys in %s; 'kiln keys init' makes some",
 				       path);
 		r = create_dir(path, &created, err);
 		if (r)

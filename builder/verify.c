@@ -32,7 +32,8 @@ static int check_sum_line(const char *dir, char *line, struct err *err)
 	int r;
 
 	if (strlen(line) < 67 || line[64] != ' ')
-		return err_set(err, VERIFY_REFUSED, "%s/%s: a line is not HASH  NAME", dir, SUMS_FILE);
+		return err_set(err, VERIFY_REFUSED, "%s/%s: a line is not HASH  NAME", dir,
+			       SUMS_FILE);
 	line[64] = '\0';
 	name = line + 66; /* a blank, then ' ' or '*' */
 	if (strchr(name, '/') || digest_unhex(line, want, sizeof(want)))
@@ -44,7 +45,8 @@ static int check_sum_line(const char *dir, char *line, struct err *err)
 	if (r)
 		return r;
 	if (memcmp(want, got, sizeof(want)) != 0)
-		return err_set(err, VERIFY_REFUSED, "%s is not the file that %s lists", path, SUMS_FILE);
+		return err_set(err, VERIFY_REFUSED, "%s is not the file that %s lists", path,
+			       SUMS_FILE);
 	return 0;
 }
 
@@ -84,7 +86,8 @@ static int find_stem(const char *dir, char stem[STEM_MAX + 1], struct err *err)
 	while ((e = readdir(d))) {
 		size_t len = strlen(e->d_name);
 
-		if (len <= sizeof(suffix) - 1 || strcmp(e->d_name + len - (sizeof(suffix) - 1), suffix) != 0)
+		if (len <= sizeof(suffix) - 1 ||
+		    strcmp(e->d_name + len - (sizeof(suffix) - 1), suffix) != 0)
 			continue;
 		len -= sizeof(suffix) - 1;
 		memcpy(stem, e->d_name, len);
@@ -119,10 +122,11 @@ static int check_side_files(const char *dir, const char *stem, const struct sigf
 		return r;
 	digest_hex(sig->root, sizeof(sig->root), hex);
 	if (strncmp(hash, hex, 64) != 0 || (hash_len != 64 && strcmp(hash + 64, "\n") != 0))
-		return err_set(err, VERIFY_REFUSED, "%s is not the root hash that was signed", hash_path);
+		return err_set(err, VERIFY_REFUSED, "%s is not the root hash that was signed",
+			       hash_path);
 	if (p7s_len != sig->der_len || memcmp(p7s, sig->der, p7s_len) != 0)
-		return err_set(err, VERIFY_REFUSED, "%s is not the signature in %s.%s", p7s_path, stem,
-			       PUBLISH_VERITY_SIG);
+		return err_set(err, VERIFY_REFUSED, "%s is not the signature in %s.%s", p7s_path,
+			       stem, PUBLISH_VERITY_SIG);
 	return 0;
 }
 

@@ -23,7 +23,8 @@ static int check_signature(const struct verify_chain *c, const struct verity_par
 		return err_add(err, VERIFY_REFUSED, "%s", c->what);
 	if (memcmp(sig->root, p->root_hash, sizeof(sig->root)) != 0)
 		return err_set(err, VERIFY_REFUSED,
-			       "%s: the signature is for another root hash than the UKI names", c->what);
+			       "%s: the signature is for another root hash than the UKI names",
+			       c->what);
 	digest_hex(p->root_hash, sizeof(p->root_hash), hex);
 	r = cms_verify(sig->der, sig->der_len, hex, 64, trust->pem, trust->len, err);
 	if (r)
@@ -62,8 +63,8 @@ int verify_chain(const struct verify_chain *c, const struct verify_trust *trust,
 			       c->what, p.hash_start_block);
 	if (c->whole_file && p.data_blocks * VERITY_BLOCK_BYTES != c->root_bytes)
 		return err_set(err, VERIFY_REFUSED,
-			       "%s: the UKI covers %" PRIu64 " blocks, the root has %" PRIu64, c->what,
-			       p.data_blocks, c->root_bytes / VERITY_BLOCK_BYTES);
+			       "%s: the UKI covers %" PRIu64 " blocks, the root has %" PRIu64,
+			       c->what, p.data_blocks, c->root_bytes / VERITY_BLOCK_BYTES);
 	r = check_signature(c, &p, trust, ret_sig, err);
 	if (r)
 		return r;
@@ -72,6 +73,7 @@ int verify_chain(const struct verify_chain *c, const struct verify_trust *trust,
 	r = check_tree(c, &p, err);
 	if (r)
 		return r;
-	buf_addf(report, "ok  %-12s  %" PRIu64 " blocks match the root hash\n", c->what, p.data_blocks);
+	buf_addf(report, "ok  %-12s  %" PRIu64 " blocks match the root hash\n", c->what,
+		 p.data_blocks);
 	return 0;
 }

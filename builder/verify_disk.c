@@ -42,9 +42,11 @@ static int check_gpt(int fd, const struct disk_facts *f, struct buf *report, str
 		return err_errno(err, r, "cannot read the backup partition table");
 	r = gpt_header_decode(sector, SECTOR_BYTES, sectors - 1, sectors, backup, &crc);
 	if (r)
-		return err_set(err, VERIFY_REFUSED, "the backup partition table: %s", gpt_error_text(r));
+		return err_set(err, VERIFY_REFUSED, "the backup partition table: %s",
+			       gpt_error_text(r));
 	if (!guid_equal(&backup->disk, &f->gpt.disk))
-		return err_set(err, VERIFY_REFUSED, "the two partition tables are of different disks");
+		return err_set(err, VERIFY_REFUSED,
+			       "the two partition tables are of different disks");
 	buf_addf(report, "ok  %-12s  both copies are valid\n", "partitions");
 	return 0;
 }
@@ -65,7 +67,8 @@ static int check_guids(const struct disk_facts *f, unsigned slot, const char *wh
 		struct gpt_partition p;
 
 		if (gpt_find_name(&f->gpt, parts[i].name, &p) != GPT_OK)
-			return err_set(err, VERIFY_REFUSED, "there is no partition %s", parts[i].name);
+			return err_set(err, VERIFY_REFUSED, "there is no partition %s",
+				       parts[i].name);
 		/* An update leaves the table alone, so only a disk as built has these. */
 		if (f->bs.boots == 0 && !guid_equal(&p.unique, &parts[i].want))
 			return err_set(err, VERIFY_REFUSED,
@@ -100,12 +103,13 @@ static int check_descriptor(const struct disk_facts *f, unsigned slot, const cha
 	if (!s->has_descriptor)
 		return err_set(err, VERIFY_REFUSED, "%s: no valid slot descriptor", what);
 	if (!s->uki_hash_right)
-		return err_set(err, VERIFY_REFUSED, "%s: the UKI's hash is not the descriptor's", what);
+		return err_set(err, VERIFY_REFUSED, "%s: the UKI's hash is not the descriptor's",
+			       what);
 	if (!s->cmdline || !s->has_verity)
 		return err_set(err, VERIFY_REFUSED, "%s: the UKI has no verity parameters", what);
 	if (memcmp(d->root_hash, s->verity.root_hash, sizeof(d->root_hash)) != 0)
-		return err_set(err, VERIFY_REFUSED, "%s: descriptor and UKI name different root hashes",
-			       what);
+		return err_set(err, VERIFY_REFUSED,
+			       "%s: descriptor and UKI name different root hashes", what);
 	if (d->uki_bytes != state->uki_bytes || d->epoch != state->epoch ||
 	    memcmp(d->uki_sha256, state->uki_sha256, sizeof(d->uki_sha256)) != 0 ||
 	    memcmp(d->root_hash, state->root_hash, sizeof(d->root_hash)) != 0 ||

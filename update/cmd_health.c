@@ -47,7 +47,8 @@ static void announce(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
 
 static void announce(const char *fmt, ...)
 {
-	_cleanup_close_ int console = open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int console =
+		open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	char text[2048], line[2200];
 	va_list ap;
 	int n;
@@ -167,7 +168,8 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 		r = health_wait(&conf, &pace, &details, err);
 	if (r == 0)
 		return healthy(&dev, &opts, err);
-	r = unhealthy(&dev, &opts, r == HEALTH_TIMEOUT ? BS_REASON_HEALTH_TIMEOUT : BS_REASON_HEALTH,
+	r = unhealthy(&dev, &opts,
+		      r == HEALTH_TIMEOUT ? BS_REASON_HEALTH_TIMEOUT : BS_REASON_HEALTH,
 		      details.len ? details.data : NULL, err);
 	err_init(err); /* said already */
 	return r;

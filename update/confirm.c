@@ -13,8 +13,9 @@ static int need_counted(const struct device *dev, struct err *err)
 {
 	if (dev->counted)
 		return 0;
-	return err_set(err, -EINVAL,
-		       "this boot was not counted in the boot state, so no slot can be judged by it");
+	return err_set(
+		err, -EINVAL,
+		"this boot was not counted in the boot state, so no slot can be judged by it");
 }
 
 int confirm_running(struct device *dev, struct err *err)

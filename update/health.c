@@ -138,7 +138,8 @@ static enum look look_failed_units(struct watch *w)
 	int r = run_until(argv, ask_deadline(), &out);
 
 	if (r)
-		return say(w, r == 127 ? LOOK_FAILED : LOOK_WAIT, "systemd does not list its units");
+		return say(w, r == 127 ? LOOK_FAILED : LOOK_WAIT,
+			   "systemd does not list its units");
 	if (out.len == 0 || out.data[0] == '\n')
 		return LOOK_OK;
 	buf_add(w->details, out.data, out.len);
@@ -163,7 +164,8 @@ static enum look look_run(struct watch *w, const char *path)
 
 static bool connects(const struct sockaddr *addr, socklen_t len)
 {
-	_cleanup_close_ int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	_cleanup_close_ int fd =
+		socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	socklen_t size = sizeof(int);
 	int error = 0;

@@ -36,7 +36,8 @@ static int add_check(struct health_conf *conf, enum health_kind kind, const char
 	struct health_check *c = &conf->check[conf->n_checks];
 
 	if (conf->n_checks == HEALTH_CHECKS_MAX)
-		return err_set(err, -EINVAL, "line %u: more than %d checks", line, HEALTH_CHECKS_MAX);
+		return err_set(err, -EINVAL, "line %u: more than %d checks", line,
+			       HEALTH_CHECKS_MAX);
 	c->kind = kind;
 	strcpy(c->value, value); /* its length was checked by parse_line() */
 	if (kind == HEALTH_RUN && value[0] != '/')
@@ -59,7 +60,8 @@ static int parse_line(struct health_conf *conf, char *text, unsigned line, struc
 		return err_set(err, -EINVAL, "line %u: not KEY=VALUE", line);
 	*value++ = '\0';
 	if (strlen(value) > HEALTH_VALUE_MAX)
-		return err_set(err, -EINVAL, "line %u: longer than %d bytes", line, HEALTH_VALUE_MAX);
+		return err_set(err, -EINVAL, "line %u: longer than %d bytes", line,
+			       HEALTH_VALUE_MAX);
 	if (strcmp(text, "UNIT") == 0)
 		return add_check(conf, HEALTH_UNIT, value, line, err);
 	if (strcmp(text, "RUN") == 0)

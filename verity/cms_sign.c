@@ -85,7 +85,8 @@ static int to_der(CMS_ContentInfo *cms, uint8_t **ret_der, size_t *ret_len, stru
 		return fail(err, -EINVAL, "cannot encode the signature");
 	if ((size_t)len > CMS_DER_MAX) {
 		OPENSSL_free(tmp);
-		return err_set(err, -EFBIG, "the signature has %d bytes, more than %u", len, CMS_DER_MAX);
+		return err_set(err, -EFBIG, "the signature has %d bytes, more than %u", len,
+			       CMS_DER_MAX);
 	}
 	der = malloc((size_t)len); /* the caller frees with free() */
 	if (der)
@@ -139,7 +140,8 @@ int cms_fingerprint(const char *cert_pem, size_t len, uint8_t ret_sha256[32], st
 	_cleanup_(x509_freep) X509 *cert = NULL;
 
 	if (len > CMS_PEM_MAX)
-		return err_set(err, -EINVAL, "the certificate is larger than %u bytes", CMS_PEM_MAX);
+		return err_set(err, -EINVAL, "the certificate is larger than %u bytes",
+			       CMS_PEM_MAX);
 	bio = BIO_new_mem_buf(cert_pem, (int)len);
 	if (!bio)
 		return err_oom(err);

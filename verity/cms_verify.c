@@ -146,11 +146,14 @@ static int find_signer(CMS_ContentInfo *cms, STACK_OF(X509) *trusted, X509 **ret
 	ERR_clear_error();
 	CMS_SignerInfo_get0_algs(si, NULL, &cert, &digest, NULL);
 	if (!cert)
-		return err_set(err, CMS_REFUSED, "the signer's certificate is neither included nor trusted");
+		return err_set(err, CMS_REFUSED,
+			       "the signer's certificate is neither included nor trusted");
 	if (!digest_is_strong(digest))
-		return err_set(err, CMS_REFUSED, "the signature's digest is not SHA-256, 384 or 512");
+		return err_set(err, CMS_REFUSED,
+			       "the signature's digest is not SHA-256, 384 or 512");
 	if (!key_is_strong(cert))
-		return err_set(err, CMS_REFUSED, "the signer's key is neither RSA of %d bits nor EC of %d",
+		return err_set(err, CMS_REFUSED,
+			       "the signer's key is neither RSA of %d bits nor EC of %d",
 			       RSA_BITS_MIN, EC_BITS_MIN);
 	*ret_cert = cert;
 	return 0;
@@ -200,8 +203,9 @@ static int check_trust(CMS_ContentInfo *cms, X509 *cert, STACK_OF(X509) *trusted
 		if (X509_cmp(cert, sk_X509_value(trusted, i)) == 0)
 			return 0;
 	if (!may_sign_code(cert))
-		return err_set(err, CMS_REFUSED,
-			       "the signer's certificate is not pinned and not made for code signing");
+		return err_set(
+			err, CMS_REFUSED,
+			"the signer's certificate is not pinned and not made for code signing");
 	included = CMS_get1_certs(cms);
 	return chain_to_trusted(cert, included, trusted, err);
 }

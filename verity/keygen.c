@@ -67,7 +67,8 @@ static bool add_extensions(X509 *cert, X509 *issuer, enum keygen_use use)
 			   ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature") ||
 	    !add_extension(cert, issuer, NID_subject_key_identifier, "hash"))
 		return false;
-	if (use == KEYGEN_CODE_SIGN && !add_extension(cert, issuer, NID_ext_key_usage, "codeSigning"))
+	if (use == KEYGEN_CODE_SIGN &&
+	    !add_extension(cert, issuer, NID_ext_key_usage, "codeSigning"))
 		return false;
 	return issuer == cert || add_extension(cert, issuer, NID_authority_key_identifier, "keyid");
 }
@@ -174,7 +175,8 @@ int keygen_make(const struct keygen_request *req, char **ret_key_pem, char **ret
 	if (!cert)
 		return err_oom(err);
 	if (req->rsa_bits < 2048 || req->rsa_bits > 4096)
-		return err_set(err, -EINVAL, "an RSA key of %u bits is not made here", req->rsa_bits);
+		return err_set(err, -EINVAL, "an RSA key of %u bits is not made here",
+			       req->rsa_bits);
 	if (req->issuer_cert_pem) {
 		r = read_issuer(req, &issuer, &issuer_key, err);
 		if (r)

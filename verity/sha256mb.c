@@ -84,7 +84,8 @@ void sha256mb_init(struct sha256mb *mb, const uint8_t *prefix, size_t prefix_len
 static size_t make_tail(const struct sha256mb *mb, const uint8_t *data, size_t len,
 			uint8_t tail[128])
 {
-	size_t left = mb->rest_len; /* len is a multiple of 64, so the tail is as long as the rest */
+	size_t left =
+		mb->rest_len; /* len is a multiple of 64, so the tail is as long as the rest */
 	size_t blocks = left + 9 <= 64 ? 1 : 2;
 	uint64_t bits = (mb->prefix_len + len) * 8;
 

@@ -202,13 +202,15 @@ static int parse_member(struct cursor *c, struct sigfile *sig, unsigned *seen)
 
 int sigfile_parse(const uint8_t *bytes, size_t len, struct sigfile *ret_sig, struct err *err)
 {
-	struct cursor c = { (const char *)bytes, (const char *)bytes, (const char *)bytes + len, err };
+	struct cursor c = { (const char *)bytes, (const char *)bytes, (const char *)bytes + len,
+			    err };
 	struct sigfile sig = { .der_len = 0 };
 	unsigned seen = 0;
 	int r;
 
 	if (len > SIGFILE_BYTES)
-		return err_set(err, -EINVAL, "the signature file is larger than %u bytes", SIGFILE_BYTES);
+		return err_set(err, -EINVAL, "the signature file is larger than %u bytes",
+			       SIGFILE_BYTES);
 	if (!take(&c, '{'))
 		return bad(&c, "'{'");
 	do {

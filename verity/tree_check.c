@@ -99,7 +99,8 @@ int verity_tree_check(int data_fd, uint64_t data_bytes, int hash_fd, const uint8
 		if (level == l.levels)
 			c.root = root;
 		else
-			c.above_bytes = hash_start + l.level_start_block[level] * VERITY_BLOCK_BYTES;
+			c.above_bytes =
+				hash_start + l.level_start_block[level] * VERITY_BLOCK_BYTES;
 		r = hash_blocks(&job, &unit);
 		if (r)
 			return report(r, level, &l, unit, err);

@@ -81,7 +81,8 @@ static int write_level(struct hash_blocks_job *job, const struct verity_layout *
 
 	if (level > 0) {
 		job->fd = hash_fd;
-		job->start_bytes = hash_start + l->level_start_block[level - 1] * VERITY_BLOCK_BYTES;
+		job->start_bytes =
+			hash_start + l->level_start_block[level - 1] * VERITY_BLOCK_BYTES;
 		job->blocks = l->level_blocks[level - 1];
 		job->progress = NULL; /* which counts data */
 	}

@@ -69,12 +69,16 @@ static int do_check(char **argv, struct err *err)
 	struct tree_args a;
 	int r = tree_args(argv, O_RDONLY, 32, &a, err);
 
-	return r ? r : verity_tree_check(a.data, a.bytes, a.hash, a.salt, a.salt_len, a.last, NULL, err);
+	return r ? r
+		 : verity_tree_check(a.data, a.bytes, a.hash, a.salt, a.salt_len, a.last, NULL,
+				     err);
 }
 
 static int do_keygen(char **argv, struct err *err)
 {
-	struct keygen_request req = { .use = KEYGEN_CODE_SIGN, .common_name = "test", .rsa_bits = 2048 };
+	struct keygen_request req = { .use = KEYGEN_CODE_SIGN,
+				      .common_name = "test",
+				      .rsa_bits = 2048 };
 	_cleanup_free_ char *key_path = str_printf("%s.key", argv[0]);
 	_cleanup_free_ char *cert_path = str_printf("%s.crt", argv[0]);
 	char *key, *cert;
@@ -121,7 +125,9 @@ static int do_verify(char **argv, struct err *err)
 
 	if (r == 0)
 		r = io_read_file(argv[2], CMS_DER_MAX, &der, &der_len, err);
-	return r ? r : cms_verify((uint8_t *)der, der_len, argv[1], strlen(argv[1]), cert, cert_len, err);
+	return r ? r
+		 : cms_verify((uint8_t *)der, der_len, argv[1], strlen(argv[1]), cert, cert_len,
+			      err);
 }
 
 static int do_siginfo(char **argv, struct err *err)
@@ -148,8 +154,9 @@ int main(int argc, char **argv)
 		int args;
 		int (*run)(char **argv, struct err *err);
 	} verbs[] = {
-		{ "format", 4, do_format }, { "check", 4, do_check }, { "keygen", 1, do_keygen },
-		{ "sign", 4, do_sign },     { "verify", 3, do_verify }, { "siginfo", 1, do_siginfo },
+		{ "format", 4, do_format }, { "check", 4, do_check },
+		{ "keygen", 1, do_keygen }, { "sign", 4, do_sign },
+		{ "verify", 3, do_verify }, { "siginfo", 1, do_siginfo },
 	};
 	static struct err err;
 
