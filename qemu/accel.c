@@ -158,7 +158,8 @@ int accel_choose(const char *wish, enum accel *ret, const char **ret_why, struct
 		*ret = ACCEL_KVM;
 	else if (wish && !strcmp(wish, "kvm"))
 		return err_set(err, r, "%s; use --accel=tcg",
-			       remembered ? "KVM did not run a guest when last tried" : reason(r));
+			       remembered ? "KVM did not run a guest when last tried"
+					  : reason(r));
 	else if (!remembered)
 		*ret_why = reason(r);
 	return 0;

@@ -39,13 +39,17 @@ struct boot_options {
 	uint64_t memory, cpus, disk_size;
 };
 
-#define OPT(name_, letter_, kind_, value_, help_, field_) \
-	{ name_, letter_, kind_, value_, help_, offsetof(struct boot_options, field_) }
+#define OPT(name_, letter_, kind_, value_, help_, field_)                                        \
+	{                                                                                        \
+		name_, letter_, kind_, value_, help_, offsetof(struct boot_options, field_)      \
+	}
 
 static const struct arg_option options[] = {
 	OPT("ssh", 0, ARG_FLAG, NULL, "log in as root over ssh, or run the COMMAND", ssh),
-	OPT("until", 0, ARG_STR, "TEXT", "stop with success when the serial port says TEXT", until),
-	OPT("timeout", 0, ARG_STR, "TIME", "give up --until and --ssh after TIME (300s)", timeout),
+	OPT("until", 0, ARG_STR, "TEXT", "stop with success when the serial port says TEXT",
+	    until),
+	OPT("timeout", 0, ARG_STR, "TIME", "give up --until and --ssh after TIME (300s)",
+	    timeout),
 	OPT("timeline", 0, ARG_FLAG, NULL, "show where the boot's time went", timeline),
 	OPT("json", 0, ARG_FLAG, NULL, "the timeline as JSON on stdout, no console", json),
 	OPT("quiet", 'q', ARG_FLAG, NULL, "do not show the console", quiet),
@@ -54,10 +58,12 @@ static const struct arg_option options[] = {
 	OPT("cpus", 0, ARG_U64, "N", "number of CPUs (1)", cpus),
 	OPT("disk-size", 0, ARG_SIZE, "SIZE", "grow the throw-away disk to SIZE", disk_size),
 	OPT("disk", 0, ARG_STR, "BUS", "virtio (default), nvme or ahci", disk),
-	OPT("cache", 0, ARG_STR, "MODE", "writeback (default), writethrough, none, directsync, unsafe",
-	    cache),
-	OPT("firmware", 0, ARG_STR, "PATH", "UEFI code file (default: KILN_OVMF, then OVMF)", firmware),
-	OPT("accel", 0, ARG_STR, "KIND", "auto (default: KVM if a guest runs), kvm or tcg", accel),
+	OPT("cache", 0, ARG_STR, "MODE",
+	    "writeback (default), writethrough, none, directsync, unsafe", cache),
+	OPT("firmware", 0, ARG_STR, "PATH", "UEFI code file (default: KILN_OVMF, then OVMF)",
+	    firmware),
+	OPT("accel", 0, ARG_STR, "KIND", "auto (default: KVM if a guest runs), kvm or tcg",
+	    accel),
 	OPT("persist", 0, ARG_FLAG, NULL, "write to the image file itself", persist),
 	{ 0 },
 };
@@ -112,6 +118,16 @@ static int ran_out(struct boot_run *run, const char *what, struct err *err)
 	return EXIT_FAILED;
 }
 
+/* The text was there; give the rest of its line a moment, for whoever reads the console. */
+static void let_line_end(struct boot_run *run)
+{
+	uint64_t until = clock_now_ms() + 300;
+
+	while (run->vm.serial.cur_len && clock_now_ms() < until)
+		if (vm_pump(&run->vm, -1, until, NULL) != VM_ACTIVITY)
+			return;
+}
+
 /* Pump until the text comes, the console is left, the power goes or time is up. */
 static int watch(struct boot_run *run, struct err *err)
 {
@@ -123,8 +139,10 @@ static int watch(struct boot_run *run, struct err *err)
 
 		if (r < 0)
 			return EXIT_FAILED;
-		if (until && serial_find(&run->vm.serial, until, &mark))
+		if (until && serial_find(&run->vm.serial, until, &mark)) {
+			let_line_end(run);
 			return EXIT_OK;
+		}
 		if (console_stopped())
 			return until ? err_set(err, EXIT_FAILED, "interrupted") : EXIT_OK;
 		if (r == VM_OFF) {
@@ -135,8 +153,9 @@ static int watch(struct boot_run *run, struct err *err)
 			return EXIT_FAILED;
 		}
 		if (r == VM_EXTRA && console_read(&run->console, &run->vm) == CONSOLE_LEAVE)
-			return until ? err_set(err, EXIT_FAILED, "left before '%s' was seen", until) :
-				       EXIT_OK;
+			return until ? err_set(err, EXIT_FAILED, "left before '%s' was seen",
+					       until)
+				     : EXIT_OK;
 		if (clock_now_ms() >= run->deadline_ms) {
 			_cleanup_free_ char *what = str_printf("'%s'", until ? until : "the end");
 
@@ -164,7 +183,8 @@ static int ssh_session(struct boot_run *run, struct err *err)
 	if (r < 0)
 		return EXIT_FAILED;
 	if (!run->command)
-		log_step("connected", "leave with exit or Ctrl-D; the machine ends with the session");
+		log_step("connected",
+			 "leave with exit or Ctrl-D; the machine ends with the session");
 	pid = ssh_spawn(&run->vm, port, run->command, -1, err);
 	if (pid < 0)
 		return EXIT_FAILED;
@@ -190,13 +210,13 @@ static int report(struct boot_run *run, struct err *err)
 		timeline_json(&run->vm.timeline, &j, "timeline");
 		json_close(&j);
 		buf_addc(&b, '\n');
-	} else if (run->opts->timeline) {
+	} else if (run->opts->timeline && run->vm.timeline.n) {
+		if (run->vm.tap)
+			buf_addc(&b, '\n');
 		timeline_text_all(&run->vm.timeline, BAR_WIDTH, unicode_wanted(), &b);
 	}
 	if (!buf_ok(&b))
 		return err_oom(err);
-	if (b.len && run->opts->timeline && !run->opts->json)
-		fprintf(stderr, "\n");
 	return b.len ? io_write_all(STDOUT_FILENO, b.data, b.len) : 0;
 }
 
@@ -207,8 +227,10 @@ static void announce(const struct boot_run *run, bool interactive)
 	if (run->vm.accel_why)
 		log_step("emulating", "%s; this is slower but the same", run->vm.accel_why);
 	log_step("booting", "%s (%s, %" PRIu64 " MiB, %s)", path_base(o->image),
-		 accel_name(run->vm.accel), (o->memory_bytes ? o->memory_bytes : VM_MEMORY_DEFAULT) >> 20,
-		 o->mode == VM_DISK_PERSIST ? "writing to the image" : "the image stays unchanged");
+		 accel_name(run->vm.accel),
+		 (o->memory_bytes ? o->memory_bytes : VM_MEMORY_DEFAULT) >> 20,
+		 o->mode == VM_DISK_PERSIST ? "writing to the image"
+					    : "the image stays unchanged");
 	if (interactive)
 		log_step("console", "Ctrl-A X leaves, Ctrl-A R resets, Ctrl-A A sends Ctrl-A");
 }
@@ -245,8 +267,8 @@ static int run_boot(const struct command *cmd, int argc, char **argv, struct err
 	if (n < 0)
 		return EXIT_USAGE;
 	if (o.timeout && clock_duration(o.timeout, &timeout_ms) < 0)
-		return err_set(err, EXIT_USAGE, "boot: --timeout: '%s' is not a time such as 300s",
-			       o.timeout);
+		return err_set(err, EXIT_USAGE,
+			       "boot: --timeout: '%s' is not a time such as 300s", o.timeout);
 	if (n > 1 && !o.ssh)
 		return err_set(err, EXIT_USAGE, "boot: a COMMAND needs --ssh");
 	if (o.ssh && o.until)
@@ -256,7 +278,8 @@ static int run_boot(const struct command *cmd, int argc, char **argv, struct err
 		return err_oom(err), EXIT_FAILED;
 	run->opts = &o;
 	console_init(&run->console);
-	run->deadline_ms = o.timeout || o.until || o.ssh ? clock_now_ms() + timeout_ms : CLOCK_NEVER;
+	run->deadline_ms = o.timeout || o.until || o.ssh ? clock_now_ms() + timeout_ms
+							 : CLOCK_NEVER;
 
 	const struct vm_options vm_options = {
 		.image = argv[1],
@@ -271,8 +294,9 @@ static int run_boot(const struct command *cmd, int argc, char **argv, struct err
 		.ssh = o.ssh,
 	};
 
-	code = join_command(n - 1, argv + 2, &run->command, err) < 0 ? EXIT_FAILED :
-								      boot(run, &vm_options, err);
+	code = join_command(n - 1, argv + 2, &run->command, err) < 0
+		       ? EXIT_FAILED
+		       : boot(run, &vm_options, err);
 	if (report(run, err) < 0)
 		code = EXIT_FAILED;
 	vm_done(&run->vm);

@@ -41,22 +41,27 @@ struct test_options {
 	bool no_ssh, keep, list;
 };
 
-#define OPT(name_, letter_, kind_, value_, help_, field_) \
-	{ name_, letter_, kind_, value_, help_, offsetof(struct test_options, field_) }
+#define OPT(name_, letter_, kind_, value_, help_, field_)                                        \
+	{                                                                                        \
+		name_, letter_, kind_, value_, help_, offsetof(struct test_options, field_)      \
+	}
 
 static const struct arg_option options[] = {
 	OPT("output", 'o', ARG_STR, "DIR", "logs, timelines and junit.xml (./kiln-test)", output),
 	OPT("jobs", 'j', ARG_U64, "N", "scenarios at a time (2)", jobs),
 	OPT("slow", 0, ARG_U64, "N", "multiply every time in the scenarios by N (1)", slow),
-	OPT("no-ssh", 0, ARG_FLAG, NULL, "the image has no ssh server: skip what needs one", no_ssh),
+	OPT("no-ssh", 0, ARG_FLAG, NULL, "the image has no ssh server: skip what needs one",
+	    no_ssh),
 	OPT("keep", 0, ARG_FLAG, NULL, "keep the disk of a scenario that failed", keep),
 	OPT("list", 0, ARG_FLAG, NULL, "name the scenarios, run none", list),
 	OPT("memory", 'm', ARG_SIZE, "SIZE", "memory where a scenario names none (1G)", memory),
 	OPT("disk", 0, ARG_STR, "BUS", "virtio (default), nvme or ahci", disk),
-	OPT("cache", 0, ARG_STR, "MODE", "writeback (default), writethrough, none, directsync, unsafe",
-	    cache),
-	OPT("firmware", 0, ARG_STR, "PATH", "UEFI code file (default: KILN_OVMF, then OVMF)", firmware),
-	OPT("accel", 0, ARG_STR, "KIND", "auto (default: KVM if a guest runs), kvm or tcg", accel),
+	OPT("cache", 0, ARG_STR, "MODE",
+	    "writeback (default), writethrough, none, directsync, unsafe", cache),
+	OPT("firmware", 0, ARG_STR, "PATH", "UEFI code file (default: KILN_OVMF, then OVMF)",
+	    firmware),
+	OPT("accel", 0, ARG_STR, "KIND", "auto (default: KVM if a guest runs), kvm or tcg",
+	    accel),
 	{ 0 },
 };
 
@@ -132,7 +137,8 @@ static int add_word(struct run *run, const char *word, struct err *err)
 	struct stat st;
 
 	if (stat(word, &st) == 0)
-		return S_ISDIR(st.st_mode) ? add_directory(run, word, err) : add_file(run, word, err);
+		return S_ISDIR(st.st_mode) ? add_directory(run, word, err)
+					   : add_file(run, word, err);
 	path = own && !strchr(word, '/') ? str_printf("%s/%s.scn", own, word) : NULL;
 	if (path && access(path, R_OK) == 0)
 		return add_file(run, path, err);
@@ -161,7 +167,8 @@ static bool image_lacks_ssh(const char *image)
 	size_t len = strlen(image);
 	const char *dot = strrchr(path_base(image), '.');
 	size_t stem = dot ? (size_t)(dot - image) : len;
-	_cleanup_free_ char *path = str_printf("%.*s.manifest.json", (int)stem, image), *text = NULL;
+	_cleanup_free_ char *path = str_printf("%.*s.manifest.json", (int)stem, image),
+			    *text = NULL;
 	bool known;
 
 	known = path && access(path, R_OK) == 0 &&
@@ -246,7 +253,8 @@ static void wait_one(struct run *run)
 	struct pollfd f[JOBS_MAX];
 
 	for (unsigned i = 0; i < JOBS_MAX; i++)
-		f[i] = (struct pollfd){ .fd = run->job[i].pid ? run->job[i].fd : -1, .events = POLLIN };
+		f[i] = (struct pollfd){ .fd = run->job[i].pid ? run->job[i].fd : -1,
+					.events = POLLIN };
 	/* A signal reaches the children as well; they end by themselves. */
 	while (poll(f, JOBS_MAX, -1) < 0 && errno == EINTR)
 		if (console_stopped())
@@ -338,11 +346,13 @@ static int name_cases(struct run *run, struct err *err)
 
 		for (unsigned k = 0; k < i; k++)
 			if (!strcmp(s->name, run->scenario[k]->name))
-				return free(log), err_set(err, -EEXIST, "two scenarios are called '%s'",
-							  s->name);
+				return free(log),
+				       err_set(err, -EEXIST, "two scenarios are called '%s'",
+					       s->name);
 		if (!log)
 			return err_oom(err);
-		run->cases[i] = (struct report_case){ .name = s->name, .title = s->title, .log = log };
+		run->cases[i] =
+			(struct report_case){ .name = s->name, .title = s->title, .log = log };
 	}
 	return 0;
 }
@@ -402,7 +412,8 @@ static int run_test(const struct command *cmd, int argc, char **argv, struct err
 	if (n < 0)
 		return EXIT_USAGE;
 	if (o.jobs < 1 || o.jobs > JOBS_MAX || o.slow < 1 || o.slow > 1000)
-		return err_set(err, EXIT_USAGE, "test: --jobs is 1 to %d, --slow 1 to 1000", JOBS_MAX);
+		return err_set(err, EXIT_USAGE, "test: --jobs is 1 to %d, --slow 1 to 1000",
+			       JOBS_MAX);
 	if (n < 1 && !o.list)
 		return err_set(err, EXIT_USAGE, "test: an argument is missing\nUsage: test %s",
 			       cmd->synopsis);
@@ -430,6 +441,6 @@ const struct command cmd_test = {
 	.min_args = 0,
 	.max_args = -1,
 	.run = run_test,
-	.details = "SCENARIO is a file, a directory, or the name of one of kiln's own; without any,\n"
-		   "all of kiln's own are played. Exit status: 0 all passed, 1 some failed, 2 usage.",
+	.details = "SCENARIO is a file, a directory, or the name of one of kiln's own; all of\n"
+		   "these when none is given. Exit status: 0 all passed, 1 some failed, 2 usage.",
 };

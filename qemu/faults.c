@@ -42,7 +42,8 @@ static struct disk *open_disk(const char *path, struct err *err)
 	if (blk_open(path, true, &d->blk, err) < 0)
 		return NULL;
 	ops = blk_disk_ops(d->blk);
-	r = gpt_read(&ops, d->blk->sector_bytes, d->blk->size_bytes / d->blk->sector_bytes, &d->gpt);
+	r = gpt_read(&ops, d->blk->sector_bytes, d->blk->size_bytes / d->blk->sector_bytes,
+		     &d->gpt);
 	if (r) {
 		err_set(err, -EINVAL, "the disk: %s", r > 0 ? gpt_error_text(r) : strerror(-r));
 		return NULL;
@@ -57,12 +58,16 @@ static int open_partition(struct disk *d, const char *name, struct blk **ret, st
 	int r = gpt_find_name(&d->gpt, name, &p);
 
 	if (r)
-		return err_set(err, -ENOENT, "the disk's partition '%s': %s", name, gpt_error_text(r));
-	r = blk_new_window(d->blk, gpt_offset_bytes(&d->gpt, &p), gpt_size_bytes(&d->gpt, &p), ret);
+		return err_set(err, -ENOENT, "the disk's partition '%s': %s", name,
+			       gpt_error_text(r));
+	r = blk_new_window(d->blk, gpt_offset_bytes(&d->gpt, &p), gpt_size_bytes(&d->gpt, &p),
+			   ret);
 	return r < 0 ? err_errno(err, r, "partition '%s'", name) : 0;
 }
 
-/* Flip the lowest bit of a byte well inside the block, so that neither ends nor padding save it. */
+/*
+ * Flip the lowest bit of a byte well inside the block, so that neither ends nor padding save it.
+ */
 static int flip(struct blk *b, uint64_t offset_bytes, struct err *err)
 {
 	uint8_t block[BLOCK_BYTES];
@@ -71,7 +76,8 @@ static int flip(struct blk *b, uint64_t offset_bytes, struct err *err)
 	block[1000] ^= 1;
 	if (r == 0)
 		r = blk_write(b, offset_bytes, block, sizeof(block));
-	return r < 0 ? err_errno(err, r, "cannot corrupt the disk at byte %" PRIu64, offset_bytes) : 0;
+	return r < 0 ? err_errno(err, r, "cannot corrupt the disk at byte %" PRIu64, offset_bytes)
+		     : 0;
 }
 
 static const char *slot_partition(const struct step *step)
@@ -127,8 +133,8 @@ int faults_corrupt(const char *disk, const struct step *step, struct err *err)
 
 	if (!d)
 		return -EIO;
-	r = step->target == TARGET_GPT ? corrupt_gpt(d, step->block == 1, err) :
-					 corrupt_partition(d, step, err);
+	r = step->target == TARGET_GPT ? corrupt_gpt(d, step->block == 1, err)
+				       : corrupt_partition(d, step, err);
 	if (r == 0)
 		r = blk_flush(d->blk);
 	return r;
@@ -195,7 +201,8 @@ static int load_state(struct disk *d, struct state **ret, struct err *err)
 
 int faults_clone(const char *disk, unsigned from, struct err *err)
 {
-	const char *const *names[] = { gpt_name_boot, gpt_name_root, gpt_name_verity, gpt_name_sig };
+	const char *const *names[] = { gpt_name_boot, gpt_name_root, gpt_name_verity,
+				       gpt_name_sig };
 	_cleanup_disk_ struct disk *d = open_disk(disk, err);
 	_cleanup_(state_freep) struct state *s = NULL;
 	unsigned to = 1 - from;

@@ -38,7 +38,9 @@ static char *existing(char *path)
 	return NULL;
 }
 
-/* OVMF_CODE_4M.secboot.fd has no store of its own name: the plain OVMF_VARS_4M.fd belongs to it. */
+/*
+ * OVMF_CODE_4M.secboot.fd has no store of its own name: the plain OVMF_VARS_4M.fd belongs to it.
+ */
 static char *vars_beside(const char *code)
 {
 	static const char *const flavours[] = { ".secboot.strictnx", ".secboot", NULL };

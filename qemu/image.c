@@ -97,7 +97,8 @@ static int disk_size(const char *path, uint64_t wish_bytes, uint64_t *ret_bytes,
 		return r;
 	if (wish_bytes && wish_bytes < bytes)
 		return err_set(err, -EINVAL,
-			       "a disk of %" PRIu64 " MiB cannot hold %s, which has %" PRIu64 " MiB",
+			       "a disk of %" PRIu64 " MiB cannot hold %s, which has %" PRIu64
+			       " MiB",
 			       wish_bytes >> 20, path, (bytes + (1 << 20) - 1) >> 20);
 	if (wish_bytes % 512)
 		return err_set(err, -EINVAL, "the disk size must be a multiple of 512 bytes");
@@ -133,7 +134,8 @@ static void be_store(unsigned char *at, uint64_t value, unsigned bytes)
 	}
 }
 
-static void overlay_header(unsigned char *h, const char *backing, const char *format, uint64_t bytes)
+static void overlay_header(unsigned char *h, const char *backing, const char *format,
+			   uint64_t bytes)
 {
 	unsigned char *ext = h + QCOW2_HEADER_BYTES, *name = ext + 24;
 
@@ -151,7 +153,8 @@ static void overlay_header(unsigned char *h, const char *backing, const char *fo
 	be_store(h + 100, QCOW2_HEADER_BYTES, 4);
 	be_store(ext, (unsigned)QCOW2_EXT_BACKING_FORMAT, 4);
 	be_store(ext + 4, strlen(format), 4);
-	memcpy(ext + 8, format, strlen(format)); /* at most 8 bytes; the next 8 zeros end the list */
+	memcpy(ext + 8, format,
+	       strlen(format)); /* at most 8 bytes; the next 8 zeros end the list */
 	memcpy(name, backing, strlen(backing));
 	be_store(h + QCOW2_REFTABLE_AT, QCOW2_REFBLOCK_AT, 8);
 	for (unsigned i = 0; i < QCOW2_CLUSTERS; i++)
@@ -215,7 +218,7 @@ int image_copy(const char *path, const char *copy, uint64_t size_bytes, struct e
 	if (r < 0)
 		return r;
 	if (format == IMAGE_QCOW2) {
-		char *argv[] = { "qemu-img", "convert", "-q",	      "-O",
+		char *argv[] = { "qemu-img", "convert",	   "-q",	 "-O",
 				 "raw",	     (char *)path, (char *)copy, NULL };
 
 		r = proc_run(argv, NULL, err);

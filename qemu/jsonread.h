@@ -39,7 +39,8 @@ struct jsonread {
 int jsonread_parse(struct jsonread *doc, const char *text, size_t len);
 
 /* Member @key of the object at node @at; NULL when it is no object or has no such member. */
-const struct jsonread_node *jsonread_get(const struct jsonread *doc, unsigned at, const char *key);
+const struct jsonread_node *jsonread_get(const struct jsonread *doc, unsigned at,
+					 const char *key);
 
 /* Index of a node of @doc, for a further jsonread_get(). */
 unsigned jsonread_index(const struct jsonread *doc, const struct jsonread_node *node);

@@ -35,8 +35,9 @@ int main(int argc, char **argv)
 			with_verb[i + 1] = argv[i];
 		code = args_dispatch("kiln", "The boot lab.", verbs, argc + 1, with_verb, &err);
 	} else {
-		code = args_dispatch("kiln-vm", "The boot lab of kiln: virtual machines for images.",
-				     verbs, argc, argv, &err);
+		code = args_dispatch("kiln-vm",
+				     "The boot lab of kiln: virtual machines for images.", verbs,
+				     argc, argv, &err);
 	}
 	if (*err.text && code != EXIT_OK)
 		log_error("%s", err.text);

@@ -50,9 +50,10 @@ static int need_running(const struct player *p, struct err *err)
 
 static int need_off(const struct player *p, struct err *err)
 {
-	return p->vm.pid ? err_set(err, -EBUSY, "the machine is on; its disk is edited with the "
-						"power off") :
-			   0;
+	return p->vm.pid ? err_set(err, -EBUSY,
+				   "the machine is on; its disk is edited with the "
+				   "power off")
+			 : 0;
 }
 
 static int gave_up(struct player *p, const char *what, struct err *err)
@@ -66,8 +67,8 @@ static int gave_up(struct player *p, const char *what, struct err *err)
 		vm_explain_exit(&p->vm, err);
 	else
 		err_set(err, -ETIMEDOUT, "%s",
-			clock_now_ms() >= p->deadline_ms ? "the scenario's deadline passed" :
-							   "it did not happen in time");
+			clock_now_ms() >= p->deadline_ms ? "the scenario's deadline passed"
+							 : "it did not happen in time");
 	err_append(err, ", waiting for %s; the serial port's last lines:\n%s", what,
 		   *tail ? tail : "(nothing)");
 	return -ETIMEDOUT;
@@ -124,7 +125,8 @@ static char started_slot(struct player *p)
 
 	while ((line = serial_find(&p->vm.serial, ": starting", &p->mark))) {
 		hit = strstr(line, "kiln: slot ");
-		if (hit && (hit[11] == 'a' || hit[11] == 'b') && !strncmp(hit + 12, ": starting", 10))
+		if (hit && (hit[11] == 'a' || hit[11] == 'b') &&
+		    !strncmp(hit + 12, ": starting", 10))
 			return hit[11];
 	}
 	return 0;
@@ -180,8 +182,8 @@ static int expect_state(struct player *p, const struct step *st, struct err *err
 
 	if (r < 0)
 		return r;
-	return !strcmp(state, st->text) ? 0 :
-					  err_set(err, -EINVAL, "slot %s is %s, not %s",
+	return !strcmp(state, st->text) ? 0
+					: err_set(err, -EINVAL, "slot %s is %s, not %s",
 						  st->slot ? "b" : "a", state, st->text);
 }
 
@@ -402,7 +404,8 @@ void play(const struct scenario *s, const struct play_options *options, struct p
 	memset(ret, 0, sizeof(*ret));
 	if (s->needs_ssh && options->no_ssh) {
 		ret->verdict = VERDICT_SKIPPED;
-		snprintf(ret->why, sizeof(ret->why), "it needs ssh, and the image has no ssh server");
+		snprintf(ret->why, sizeof(ret->why),
+			 "it needs ssh, and the image has no ssh server");
 		return;
 	}
 	err_init(&err);

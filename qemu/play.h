@@ -23,7 +23,8 @@ struct play_result {
 	enum verdict verdict;
 	uint64_t ms;
 	unsigned boots;
-	char why[4096]; /* of a failure or skip: "file:line:column: ...", may have several lines */
+	char why[4096]; /* of a failure or skip: "file:line:column: ...", may have several lines
+			 */
 };
 
 /*

@@ -65,7 +65,8 @@ bool qmp_replied(const struct qmp *q)
 
 static int message(struct qmp *q, const char *text, size_t len, struct err *err)
 {
-	static struct jsonread doc; /* 28 KiB: too much for a stack frame; one machine a process */
+	static struct jsonread
+		doc; /* 28 KiB: too much for a stack frame; one machine a process */
 	const struct jsonread_node *node;
 	char name[64];
 	int r = jsonread_parse(&doc, text, len);

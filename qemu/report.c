@@ -30,7 +30,7 @@ void report_line(const struct report_case *c, struct buf *out)
 		buf_addf(out, "      %.*s\n", (int)len, why);
 		why += len + (why[len] == '\n');
 	}
-	if (c->result.verdict == VERDICT_FAILED && c->log)
+	if (c->log && c->result.boots && c->result.verdict == VERDICT_FAILED)
 		buf_addf(out, "      all of it: %s\n", c->log);
 }
 
@@ -96,13 +96,15 @@ static void junit_case(const char *image, const struct report_case *c, struct bu
 		first = first < sizeof(message) ? first : sizeof(message) - 1;
 		memcpy(message, c->result.why, first);
 		message[first] = '\0';
-		buf_addf(out, "      <%s", c->result.verdict == VERDICT_FAILED ? "failure" : "skipped");
+		buf_addf(out, "      <%s",
+			 c->result.verdict == VERDICT_FAILED ? "failure" : "skipped");
 		attribute("message", message, out);
 		buf_addc(out, '>');
 		report_xml(c->result.why, out);
-		buf_addf(out, "</%s>\n", c->result.verdict == VERDICT_FAILED ? "failure" : "skipped");
+		buf_addf(out, "</%s>\n",
+			 c->result.verdict == VERDICT_FAILED ? "failure" : "skipped");
 	}
-	if (c->log) {
+	if (c->log && c->result.boots) {
 		buf_adds(out, "      <system-out>");
 		report_xml(c->log, out);
 		buf_adds(out, "</system-out>\n");
@@ -120,7 +122,8 @@ void report_junit(const char *image, const struct report_case *cases, unsigned n
 		ms += cases[i].result.ms;
 	buf_adds(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite");
 	attribute("name", name, out);
-	buf_addf(out, " tests=\"%u\" failures=\"%u\" skipped=\"%u\" time=\"", n, t.failed, t.skipped);
+	buf_addf(out, " tests=\"%u\" failures=\"%u\" skipped=\"%u\" time=\"", n, t.failed,
+		 t.skipped);
 	add_seconds(ms, 1, out);
 	buf_adds(out, "\">\n");
 	for (unsigned i = 0; i < n; i++)

@@ -22,7 +22,8 @@ struct report_totals {
 void report_line(const struct report_case *c, struct buf *out);
 
 /* The whole run as JUnit XML, as Jenkins, GitLab and others read it. */
-void report_junit(const char *image, const struct report_case *cases, unsigned n, struct buf *out);
+void report_junit(const char *image, const struct report_case *cases, unsigned n,
+		  struct buf *out);
 
 struct report_totals report_count(const struct report_case *cases, unsigned n);
 

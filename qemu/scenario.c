@@ -23,8 +23,8 @@
 static const char *const slot_words[] = { "slot-a", "slot-b", NULL };
 static const char *const slot_letters[] = { "a", "b", NULL };
 static const char *const bus_words[] = { "virtio", "nvme", "ahci", NULL };
-static const char *const cache_words[] = { "writeback", "writethrough", "none",
-					   "directsync", "unsafe",	NULL };
+static const char *const cache_words[] = { "writeback",	 "writethrough", "none",
+					   "directsync", "unsafe",	 NULL };
 
 static struct step *new_step(struct parser *p, enum step_kind kind, uint64_t timeout_ms)
 {
@@ -127,9 +127,9 @@ static int parse_power(struct parser *p)
 
 	if (i < 0)
 		return i;
-	return i == 0 ? timed(p, STEP_POWER_OFF, EXPECT_MS) :
-	       new_step(p, STEP_POWER_CUT, 0) ? 0 :
-						-EINVAL;
+	return i == 0				? timed(p, STEP_POWER_OFF, EXPECT_MS)
+	       : new_step(p, STEP_POWER_CUT, 0) ? 0
+						: -EINVAL;
 }
 
 static int expect_state(struct parser *p)
@@ -274,14 +274,14 @@ static const struct {
 	bool setting;
 	int (*parse)(struct parser *p);
 } commands[] = {
-	{ "title", true, parse_title },	      { "needs", true, parse_needs },
-	{ "memory", true, parse_memory },     { "disk-size", true, parse_disk_size },
-	{ "cpus", true, parse_cpus },	      { "disk", true, parse_disk },
-	{ "cache", true, parse_cache },	      { "deadline", true, parse_deadline },
-	{ "boot", false, parse_boot },	      { "expect", false, parse_expect },
-	{ "refuse", false, parse_refuse },    { "run", false, parse_run },
-	{ "reboot", false, parse_reboot },    { "power", false, parse_power },
-	{ "reset", false, parse_reset },      { "corrupt", false, parse_corrupt },
+	{ "title", true, parse_title },	   { "needs", true, parse_needs },
+	{ "memory", true, parse_memory },  { "disk-size", true, parse_disk_size },
+	{ "cpus", true, parse_cpus },	   { "disk", true, parse_disk },
+	{ "cache", true, parse_cache },	   { "deadline", true, parse_deadline },
+	{ "boot", false, parse_boot },	   { "expect", false, parse_expect },
+	{ "refuse", false, parse_refuse }, { "run", false, parse_run },
+	{ "reboot", false, parse_reboot }, { "power", false, parse_power },
+	{ "reset", false, parse_reset },   { "corrupt", false, parse_corrupt },
 	{ "clone", false, parse_clone },
 };
 
@@ -313,11 +313,13 @@ static int parse_line(struct parser *p, const char *line, unsigned len)
 		if (!take_word(p, commands[i].word))
 			continue;
 		if (commands[i].setting && p->s->n)
-			return mistake(p, p->token[0].column, "'%s' must stand before the first action",
+			return mistake(p, p->token[0].column,
+				       "'%s' must stand before the first action",
 				       commands[i].word);
 		r = commands[i].parse(p);
 		if (r == 0 && peek(p))
-			return mistake(p, peek(p)->column, "'%s' is too much here", peek(p)->text);
+			return mistake(p, peek(p)->column, "'%s' is too much here",
+				       peek(p)->text);
 		return r;
 	}
 	return unknown(p);
@@ -366,7 +368,8 @@ static int parse_all(struct parser *p, const char *text, size_t len)
 	}
 	p->line += !p->line;
 	if (!p->mistakes && !boots(p->s))
-		return mistake(p, 1, "the scenario never switches the machine on: 'boot' is missing");
+		return mistake(p, 1,
+			       "the scenario never switches the machine on: 'boot' is missing");
 	return p->mistakes ? -EINVAL : 0;
 }
 
@@ -441,7 +444,8 @@ void scenario_step_text(const struct step *st, char *out, size_t size)
 	if (st->kind == STEP_EXPECT_SLOT)
 		snprintf(out, size, "%s %c", words[st->kind], st->slot ? 'b' : 'a');
 	else if (st->kind == STEP_EXPECT_STATE)
-		snprintf(out, size, "%s slot-%c %s", words[st->kind], st->slot ? 'b' : 'a', st->text);
+		snprintf(out, size, "%s slot-%c %s", words[st->kind], st->slot ? 'b' : 'a',
+			 st->text);
 	else if (st->text)
 		snprintf(out, size, "%s \"%s\"", words[st->kind], st->text);
 	else

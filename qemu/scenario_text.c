@@ -45,7 +45,8 @@ static int quoted(struct parser *p, const char *line, unsigned *i, unsigned len,
 				return mistake(p, *i + 1, "unknown escape '\\%c' in a text", c);
 		}
 		if (n + 1 == TOKEN_SIZE)
-			return mistake(p, t->column, "the text is longer than %d bytes", TOKEN_SIZE - 1);
+			return mistake(p, t->column, "the text is longer than %d bytes",
+				       TOKEN_SIZE - 1);
 		t->text[n++] = c;
 	}
 	t->text[n] = '\0';

@@ -61,7 +61,8 @@ struct serial_mark serial_end(const struct serial *s);
  */
 const char *serial_find(const struct serial *s, const char *text, struct serial_mark *mark);
 
-/* Append the last @count lines to a caller's buffer of @size as text, newest last; always ends in NUL. */
+/* Append the last @count lines to a caller's buffer of @size as text, newest last; always ends in
+ * NUL. */
 void serial_tail(const struct serial *s, unsigned count, char *out, size_t size);
 
 #endif

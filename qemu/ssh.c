@@ -31,7 +31,8 @@
 int ssh_make_key(const char *dir, char **ret_key, struct err *err)
 {
 	_cleanup_free_ char *key = path_join(dir, "id_ed25519");
-	char *argv[] = { "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kiln", "-f", key, NULL };
+	char *argv[] = { "ssh-keygen", "-q",   "-t", "ed25519", "-N", "",
+			 "-C",	       "kiln", "-f", key,	NULL };
 	int r;
 
 	if (!key)
@@ -45,7 +46,8 @@ int ssh_make_key(const char *dir, char **ret_key, struct err *err)
 
 char *ssh_base64(const void *data, size_t len)
 {
-	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digit[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *p = data;
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
@@ -97,7 +99,8 @@ unsigned ssh_port_of(const char *usernet)
 
 static int find_port(struct vm *vm, unsigned *ret_port, struct err *err)
 {
-	int r = vm_command(vm, "human-monitor-command", "{\"command-line\": \"info usernet\"}", err);
+	int r = vm_command(vm, "human-monitor-command", "{\"command-line\": \"info usernet\"}",
+			   err);
 
 	if (r < 0)
 		return r;
@@ -199,9 +202,9 @@ static void exec_ssh(const struct vm *vm, unsigned port, const char *command, in
 	char port_text[16];
 	char *argv[40] = { "ssh", "-F", "/dev/null", "-i", vm->key, "-p", port_text };
 	static const char *const options[] = {
-		"IdentitiesOnly=yes",	  "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null",
-		"LogLevel=ERROR",	  "ConnectTimeout=10",	      "ServerAliveInterval=15",
-		"IdentityAgent=none",	  "PasswordAuthentication=no", "ControlPath=none",
+		"IdentitiesOnly=yes", "StrictHostKeyChecking=no",  "UserKnownHostsFile=/dev/null",
+		"LogLevel=ERROR",     "ConnectTimeout=10",	   "ServerAliveInterval=15",
+		"IdentityAgent=none", "PasswordAuthentication=no", "ControlPath=none",
 	};
 	unsigned n = 7;
 
@@ -236,7 +239,8 @@ pid_t ssh_spawn(const struct vm *vm, unsigned port, const char *command, int out
 }
 
 /* Collect from @fd until its end. 0; -ETIMEDOUT. The guest may switch itself off meanwhile. */
-static int collect(struct vm *vm, int fd, uint64_t deadline_ms, struct buf *output, struct err *err)
+static int collect(struct vm *vm, int fd, uint64_t deadline_ms, struct buf *output,
+		   struct err *err)
 {
 	char chunk[4096];
 

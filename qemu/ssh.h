@@ -13,7 +13,8 @@
 struct err;
 struct vm;
 
-/* Make an ed25519 key pair in @dir; *ret_key (owned) names the private one. 0 or a negative errno. */
+/* Make an ed25519 key pair in @dir; *ret_key (owned) names the private one. 0 or a negative
+ * errno. */
 int ssh_make_key(const char *dir, char **ret_key, struct err *err);
 
 /*

@@ -76,7 +76,8 @@ void timeline_line(struct timeline *t, uint64_t at_ms, const char *text)
 		return;
 	if (slot) {
 		b->slot = slot;
-		/* A slot whose UKI does not load is followed by the other one: the last counts. */
+		/* A slot whose UKI does not load is followed by the other one: the last counts.
+		 */
 		b->end_ms[PHASE_SELECTOR] = TIMELINE_UNSEEN;
 		mark(b, PHASE_SELECTOR, at_ms);
 	} else if (strstr(text, "kiln: selector")) {
@@ -111,7 +112,8 @@ uint64_t timeline_total_ms(const struct timeline_boot *b)
 }
 
 /* Start and length of a phase relative to power on; false when its end was not seen. */
-static bool phase_span(const struct timeline_boot *b, unsigned phase, uint64_t *from, uint64_t *len)
+static bool phase_span(const struct timeline_boot *b, unsigned phase, uint64_t *from,
+		       uint64_t *len)
 {
 	uint64_t start = b->start_ms, end = b->end_ms[phase];
 
@@ -135,7 +137,8 @@ static void repeat(struct buf *out, const char *s, uint64_t n)
 static void bar(struct buf *out, uint64_t from, uint64_t len, uint64_t total, unsigned width,
 		bool unicode)
 {
-	static const char *const eighths[] = { "", "▏", "▎", "▍", "▌", "▋", "▊", "▉" };
+	static const char *const eighths[] = { "",  "▏", "▎", "▍",
+					       "▌", "▋", "▊", "▉" };
 	uint64_t lead = total ? from * width / total : 0;
 	uint64_t fine = total ? len * width * 8 / total : 0;
 
@@ -166,9 +169,9 @@ void timeline_text(const struct timeline_boot *b, unsigned width, bool unicode, 
 	buf_addf(out, "  %-11s %7" PRIu64 " ms  ", "total", total);
 	if (b->slot)
 		buf_addf(out, "slot %c, ", b->slot);
-	buf_adds(out, b->confirmed			      ? "confirmed healthy\n" :
-		      b->end_ms[PHASE_SYSTEMD] != TIMELINE_UNSEEN ? "up, not confirmed\n" :
-								    "did not come up\n");
+	buf_adds(out, b->confirmed				    ? "confirmed healthy\n"
+		      : b->end_ms[PHASE_SYSTEMD] != TIMELINE_UNSEEN ? "up, not confirmed\n"
+								    : "did not come up\n");
 }
 
 void timeline_text_all(const struct timeline *t, unsigned width, bool unicode, struct buf *out)

@@ -66,7 +66,8 @@ void timeline_text(const struct timeline_boot *b, unsigned width, bool unicode, 
 /* Draw every boot kept, headed "boot N" when there are several. */
 void timeline_text_all(const struct timeline *t, unsigned width, bool unicode, struct buf *out);
 
-/* {"boots": [{"slot": "a", "confirmed": true, "total_ms": n, "phases": [{...}]}]} into @j under @key. */
+/* {"boots": [{"slot": "a", "confirmed": true, "total_ms": n, "phases": [{...}]}]} into @j under
+ * @key. */
 void timeline_json(const struct timeline *t, struct json *j, const char *key);
 
 #endif

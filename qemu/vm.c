@@ -15,8 +15,8 @@
 #include "lib/base/path.h"
 #include "qemu/ssh.h"
 
-static const char *const cache_modes[] = { "writeback", "writethrough", "none",
-					   "directsync", "unsafe",	NULL };
+static const char *const cache_modes[] = { "writeback",	 "writethrough", "none",
+					   "directsync", "unsafe",	 NULL };
 static const char *const buses[] = { "virtio", "nvme", "ahci", NULL };
 
 static bool one_of(const char *word, const char *const *list)
@@ -39,10 +39,12 @@ static int check_options(const struct vm_options *o, struct err *err)
 			       "directsync or unsafe",
 			       o->cache);
 	if (o->bus && !one_of(o->bus, buses))
-		return err_set(err, -EINVAL, "unknown disk bus '%s': virtio, nvme or ahci", o->bus);
+		return err_set(err, -EINVAL, "unknown disk bus '%s': virtio, nvme or ahci",
+			       o->bus);
 	if (o->mode == VM_DISK_PERSIST && o->disk_bytes)
-		return err_set(err, -EINVAL, "the image file itself is not resized; grow it with "
-					     "qemu-img, or leave --persist out");
+		return err_set(err, -EINVAL,
+			       "the image file itself is not resized; grow it with "
+			       "qemu-img, or leave --persist out");
 	return 0;
 }
 
@@ -79,12 +81,13 @@ static int make_disk(struct vm *vm, struct err *err)
 	case VM_DISK_COPY:
 		vm->disk_format = IMAGE_RAW;
 		vm->disk = path_join(vm->work, "disk.raw");
-		return vm->disk ? image_copy(o->image, vm->disk, o->disk_bytes, err) : err_oom(err);
+		return vm->disk ? image_copy(o->image, vm->disk, o->disk_bytes, err)
+				: err_oom(err);
 	case VM_DISK_OVERLAY:
 		vm->disk_format = IMAGE_QCOW2;
 		vm->disk = path_join(vm->work, "disk.qcow2");
-		return vm->disk ? image_overlay(o->image, vm->disk, o->disk_bytes, err) :
-				  err_oom(err);
+		return vm->disk ? image_overlay(o->image, vm->disk, o->disk_bytes, err)
+				: err_oom(err);
 	}
 	return -EINVAL;
 }

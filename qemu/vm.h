@@ -47,7 +47,8 @@ struct vm_options {
 	const char *cache; /* QEMU's cache mode; NULL: writeback */
 	const char *bus; /* "virtio", "nvme", "ahci"; NULL: virtio */
 	const char *accel; /* "auto", "kvm", "tcg"; NULL: auto */
-	const char *work_parent; /* where the run's directory is made; NULL: TMPDIR, else /var/tmp */
+	const char
+		*work_parent; /* where the run's directory is made; NULL: TMPDIR, else /var/tmp */
 	bool ssh; /* make a key, hand it to the guest, forward a port to its sshd */
 };
 

@@ -61,8 +61,8 @@ static void add(struct argv *a, const char *name, const char *value)
 		add_owned(a, strdup(value));
 }
 
-static void __attribute__((format(printf, 3, 4))) addf(struct argv *a, const char *name,
-						       const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4)))
+addf(struct argv *a, const char *name, const char *fmt, ...)
 {
 	_cleanup_free_ char *value = NULL;
 	va_list ap;
@@ -109,7 +109,8 @@ static void add_machine(struct argv *a, const struct vm *vm)
 	add(a, "-no-user-config", NULL);
 	add(a, "-machine", vm->firmware.smm ? "q35,smm=on" : "q35");
 	add(a, "-accel", accel_name(vm->accel));
-	/* Under emulation the plain qemu64 is by far the fastest CPU: richer ones run slower code. */
+	/* Under emulation the plain qemu64 is by far the fastest CPU: richer ones run slower
+	 * code. */
 	if (vm->accel == ACCEL_KVM)
 		add(a, "-cpu", "host");
 	addf(a, "-smp", "%" PRIu64, o->cpus ? o->cpus : 1);
@@ -132,9 +133,9 @@ static void add_devices(struct argv *a, const struct vm *vm)
 	a->oom |= !drive;
 	add_drive(a, drive ? drive : "", vm->disk);
 	add(a, "-device",
-	    !strcmp(bus, "nvme") ? "nvme,drive=disk,serial=kiln,bootindex=1" :
-	    !strcmp(bus, "ahci") ? "ide-hd,drive=disk,bus=ide.0,bootindex=1" :
-				   "virtio-blk-pci,drive=disk,bootindex=1");
+	    !strcmp(bus, "nvme")   ? "nvme,drive=disk,serial=kiln,bootindex=1"
+	    : !strcmp(bus, "ahci") ? "ide-hd,drive=disk,bus=ide.0,bootindex=1"
+				   : "virtio-blk-pci,drive=disk,bootindex=1");
 	/* Port 0: the kernel picks a free one, so that two machines never fight for it. */
 	add(a, "-netdev",
 	    vm->options.ssh ? "user,id=net,hostfwd=tcp:127.0.0.1:0-:22" : "user,id=net");
@@ -348,8 +349,8 @@ int vm_command(struct vm *vm, const char *command, const char *argument_json, st
 		if (vm->qmp.greeted && qmp_replied(&vm->qmp)) {
 			if (sent)
 				return vm->qmp.failed ? err_set(err, -EIO, "QEMU refused %s: %s",
-								command, vm->qmp.reply) :
-							0;
+								command, vm->qmp.reply)
+						      : 0;
 			r = qmp_send(&vm->qmp, command, argument_json, err);
 			if (r < 0)
 				return r;

@@ -1,0 +1,135 @@
+/* Scenario files: what they mean, and how mistakes are told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/base/err.h"
+#include "qemu/scenario.h"
+
+static struct err err;
+
+static struct scenario *parse(const char *text)
+{
+	err_init(&err);
+	return scenario_parse("dir/x.scn", text, strlen(text), &err);
+}
+
+static void a_whole_file_is_understood(void **state)
+{
+	struct scenario *s = parse("# a comment\n"
+				   "title \"two \\\"words\\\"\" # and another\r\n"
+				   "needs ssh\n"
+				   "memory 512M\n"
+				   "disk-size 4G\n"
+				   "disk nvme\n"
+				   "deadline 5m\n"
+				   "\n"
+				   "clone slot-a slot-b\n"
+				   "corrupt slot-b hash block 7 count 3\n"
+				   "corrupt boot-state copy 1\n"
+				   "boot\n"
+				   "  expect serial \"kiln: selector\" 500ms\n"
+				   "expect slot b\n"
+				   "run \"false\" expect \"x\" status 1 5s\n"
+				   "power off 10\n"
+				   "expect state slot-a bad");
+
+	(void)state;
+	assert_string_equal(err.text, "");
+	assert_non_null(s);
+	assert_string_equal(s->name, "x");
+	assert_string_equal(s->title, "two \"words\"");
+	assert_true(s->needs_ssh);
+	assert_int_equal(s->memory_bytes, 512 << 20);
+	assert_string_equal(s->bus, "nvme");
+	assert_int_equal(s->deadline_ms, 300000);
+	assert_int_equal(s->n, 9);
+	assert_int_equal(s->step[0].kind, STEP_CLONE);
+	assert_int_equal(s->step[0].slot, 0);
+	assert_int_equal(s->step[1].target, TARGET_HASH);
+	assert_int_equal(s->step[1].slot, 1);
+	assert_int_equal(s->step[1].block, 7);
+	assert_int_equal(s->step[1].count, 3);
+	assert_int_equal(s->step[2].target, TARGET_BOOT_STATE);
+	assert_int_equal(s->step[4].timeout_ms, 500);
+	assert_int_equal(s->step[4].line, 13);
+	assert_int_equal(s->step[4].column, 3);
+	assert_int_equal(s->step[6].status, 1);
+	assert_string_equal(s->step[6].expect, "x");
+	assert_int_equal(s->step[7].timeout_ms, 10000);
+	assert_string_equal(s->step[8].text, "bad");
+	scenario_free(s);
+}
+
+static void refusals_name_the_place(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} rows[] = {
+		{ "", "1:1: the scenario never switches the machine on: 'boot' is missing" },
+		{ "bot\n", "1:1: unknown command 'bot'; did you mean 'boot'?" },
+		{ "\"boot\"\n", "1:1: unknown command 'boot'; did you mean 'boot'?" },
+		{ "boot now\n", "1:6: 'now' is too much here" },
+		{ "boot\nexpect serial\n", "2:14: the text expected must stand here, in double quotes" },
+		{ "boot\nexpect serial \"\"\n", "2:15: the text expected must not be empty" },
+		{ "boot\nexpect serial \"a\n", "2:15: the text has no closing '\"'" },
+		{ "boot\nexpect serial \"\\x\"\n", "2:17: unknown escape '\\x' in a text" },
+		{ "boot\nexpect serial \"a\" soon\n", "2:19: 'soon' is not a time such as 60s" },
+		{ "boot\nexpect serial \"a\" 0s\n", "2:19: '0s' is not a time such as 60s" },
+		{ "boot\nexpect slot c\n", "2:13: 'c' is not one of: a, b" },
+		{ "boot\nrun \"x\"\n", "2:1: 'run' needs the line 'needs ssh' above" },
+		{ "boot\nmemory 1G\n", "2:1: 'memory' must stand before the first action" },
+		{ "memory 1X\nboot\n", "1:8: a size such as 512M must stand here" },
+		{ "cpus 65\nboot\n", "1:6: the number of CPUs is at most 64" },
+		{ "cpus -1\nboot\n", "1:6: the number of CPUs must be a number" },
+		{ "boot\ncorrupt boot-state copy 2\n", "2:25: the copy is at most 1" },
+		{ "boot\nclone slot-a slot-a\n", "2:14: a slot is not cloned onto itself" },
+		{ "a b c d e f g h i j k l m\n", "1:25: too many words" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_null(parse(rows[i].text));
+		assert_memory_equal(err.text, "dir/x.scn:", 10);
+		assert_string_equal(err.text + 10, rows[i].why);
+	}
+}
+
+static void all_mistakes_are_told_at_once(void **state)
+{
+	(void)state;
+	assert_null(parse("x\nboot\ny\n"));
+	assert_string_equal(err.text, "dir/x.scn:1:1: unknown command 'x'\n"
+				      "dir/x.scn:3:1: unknown command 'y'");
+}
+
+static void the_longest_file_is_bounded(void **state)
+{
+	static char big[SCENARIO_BYTES_MAX + 2];
+
+	(void)state;
+	memset(big, '\n', sizeof(big) - 1);
+	assert_null(parse(big));
+	assert_non_null(strstr(err.text, "at most 65536 bytes"));
+	big[0] = '\0';
+	for (unsigned i = 0; i <= SCENARIO_STEPS_MAX; i++)
+		strcat(big, "boot\n");
+	assert_null(parse(big));
+	assert_non_null(strstr(err.text, "257:1: more than 256 actions"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_whole_file_is_understood),
+		cmocka_unit_test(refusals_name_the_place),
+		cmocka_unit_test(all_mistakes_are_told_at_once),
+		cmocka_unit_test(the_longest_file_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
