@@ -54,7 +54,8 @@ int esp_make(const char *path, uint64_t size_bytes, const char *program, uint32_
 	int r;
 
 	if (size_bytes < ESP_MIN_BYTES)
-		return err_set(err, -EINVAL, "an ESP of %" PRIu64 " MiB is no FAT32: at least %llu MiB",
+		return err_set(err, -EINVAL,
+			       "an ESP of %" PRIu64 " MiB is no FAT32: at least %llu MiB",
 			       size_bytes >> 20, ESP_MIN_BYTES >> 20);
 	if (!env_path)
 		return err_oom(err);

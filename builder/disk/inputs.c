@@ -63,8 +63,8 @@ static int check_magic(const struct disk_input *in, const char *path, const char
 	if (io_pread_all(in->fd, head, len, 0) < 0 || memcmp(head, magic, len) != 0)
 		return err_set(err, -EBADMSG, "%s is no %s", path, what);
 	if (in->bytes % VERITY_BLOCK_BYTES)
-		return err_set(err, -EBADMSG, "%s: its %" PRIu64 " bytes are no multiple of %d", path,
-			       in->bytes, VERITY_BLOCK_BYTES);
+		return err_set(err, -EBADMSG, "%s: its %" PRIu64 " bytes are no multiple of %d",
+			       path, in->bytes, VERITY_BLOCK_BYTES);
 	return 0;
 }
 

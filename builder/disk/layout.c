@@ -30,8 +30,8 @@ uint64_t disk_verity_slot_bytes(uint64_t root_slot_bytes)
 static int check_size(const char *key, uint64_t bytes, uint64_t min_bytes, struct err *err)
 {
 	if (bytes < min_bytes)
-		return err_set(err, -EINVAL, "%s: %" PRIu64 " bytes are less than %" PRIu64 "M", key,
-			       bytes, min_bytes >> 20);
+		return err_set(err, -EINVAL, "%s: %" PRIu64 " bytes are less than %" PRIu64 "M",
+			       key, bytes, min_bytes >> 20);
 	if (bytes > DISK_SLOT_MAX_BYTES)
 		return err_set(err, -EOVERFLOW, "%s: %" PRIu64 " bytes are more than %" PRIu64 "G",
 			       key, bytes, (uint64_t)DISK_SLOT_MAX_BYTES >> 30);

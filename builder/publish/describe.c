@@ -105,7 +105,8 @@ static void print_packages(struct json *j, const struct publish_package *package
 
 int publish_manifest(struct publish *p, const struct publish_info *info, struct err *err)
 {
-	_cleanup_free_ struct publish_package *sorted = calloc(info->n_packages + 1, sizeof(*sorted));
+	_cleanup_free_ struct publish_package *sorted =
+		calloc(info->n_packages + 1, sizeof(*sorted));
 	_cleanup_buf_ struct buf text = BUF_INIT, spdx = BUF_INIT;
 	struct json j = JSON_INIT(&text);
 	const struct sbom_image image = { p->name, p->version, p->arch, info->root_hash,

@@ -19,20 +19,16 @@
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/base/path.h"
+#include "lib/core/version.h"
 
 #define STEM_MAX 200 /* leaves room for ".manifest.json" in a file name of 255 */
 #define OPEN_TRIES 8
 #define BUSY_PAUSE_US 50000
 
+/* A word that can stand in a file name and on a command line. */
 static bool word_ok(const char *word)
 {
-	if (!word[0] || word[0] == '.' || word[0] == '-')
-		return false;
-	for (const char *c = word; *c; c++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.~^+-", *c) &&
-		    *c != '_')
-			return false;
-	return true;
+	return version_valid(word, true) && word[0] != '-';
 }
 
 static int make_names(struct publish *p, const char *out_dir, const char *name,

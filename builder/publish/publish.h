@@ -66,7 +66,7 @@ struct publish_package {
 
 /* One input of the build that is not a package: a tool or program, by name. */
 struct publish_input {
-	const char *name; /* "recipe", "lock", "kiln", "mksquashfs", "stub", "selector", "init", ... */
+	const char *name; /* "recipe", "lock", "kiln", "mksquashfs", "systemd-stub", ... */
 	const char *version; /* NULL: none */
 	const char *sha256; /* 64 hex digits; NULL: none */
 };
@@ -82,7 +82,7 @@ struct publish_info {
 	const char *files_sha256; /* hash of the tree's file list; NULL: none */
 	uint64_t n_files;
 	uint64_t root_slot_bytes, boot_slot_bytes, state_bytes;
-	const struct publish_package *packages; /* any order; written sorted by name, version, arch */
+	const struct publish_package *packages; /* any order; sorted by name, version, arch */
 	size_t n_packages;
 	const struct publish_input *inputs; /* written in this order */
 	size_t n_inputs;

@@ -103,7 +103,8 @@ static void print_relationship(struct json *j, const char *from, const char *typ
 
 static void print_header(struct json *j, const struct sbom_image *image)
 {
-	_cleanup_free_ char *name = str_printf("%s_%s_%s", image->name, image->version, image->arch);
+	_cleanup_free_ char *name =
+		str_printf("%s_%s_%s", image->name, image->version, image->arch);
 	_cleanup_free_ char *space = NULL;
 	time_t t = (time_t)image->epoch_s;
 	char created[32];

@@ -38,7 +38,8 @@ static int check_options(const struct squash_options *o, unsigned level, uint32_
 			       SQUASH_ZSTD_LEVEL_MAX);
 	if (block < 4096 || block > 1u << 20 || (block & (block - 1)))
 		return err_set(err, -EINVAL,
-			       "squashfs blocks of %u bytes: take a power of two from 4K to 1M", block);
+			       "squashfs blocks of %u bytes: take a power of two from 4K to 1M",
+			       block);
 	if (o->epoch_s > UINT32_MAX)
 		return err_set(err, -EINVAL, "squashfs cannot hold the time %" PRIu64, o->epoch_s);
 	return 0;

@@ -52,7 +52,8 @@ static int check_extra(const char *extra, struct err *err)
 				       "kernel.cmdline: '--' would hand the rest to early init");
 		if (key_refused(&t))
 			return err_set(err, -EINVAL,
-				       "kernel.cmdline: '%.*s' is set by kiln and cannot be changed",
+				       "kernel.cmdline: '%.*s' is set by kiln, it cannot be "
+				       "changed",
 				       (int)t.key_len, t.key);
 	}
 	return 0;
@@ -88,7 +89,8 @@ int uki_cmdline_build(const struct uki_cmdline *c, char **ret, struct err *err)
 
 	if (!version_valid(c->image, true) || !version_valid(c->version, true))
 		return err_set(err, -EINVAL,
-			       "image name '%s' or version '%s' is no plain word of up to %d characters",
+			       "image name '%s' or version '%s' is no plain word of up to %d "
+			       "characters",
 			       c->image, c->version, VERSION_TEXT_SIZE - 1);
 	r = verity_params_format(c->verity, verity, sizeof(verity));
 	if (r != VERITY_OK)
@@ -107,7 +109,8 @@ int uki_cmdline_build(const struct uki_cmdline *c, char **ret, struct err *err)
 		return err_oom(err);
 	if (strlen(line) > UKI_CMDLINE_MAX)
 		return err_set(err, -E2BIG,
-			       "the kernel command line has %zu bytes, %zu more than the kernel takes",
+			       "the kernel command line has %zu bytes, %zu more than the kernel "
+			       "takes",
 			       strlen(line), strlen(line) - UKI_CMDLINE_MAX);
 	r = read_back(line, c, err);
 	if (r < 0)

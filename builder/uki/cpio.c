@@ -23,8 +23,9 @@ static void entry(struct cpio *c, uint32_t ino, const char *path, uint32_t mode,
 
 	assert(len <= UINT32_MAX && path[0] != '/');
 	pad_to(c->out, 4);
-	buf_addf(c->out, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", ino, mode, 0u,
-		 0u, n_links, c->mtime_s, (unsigned)len, 0u, 0u, 0u, 0u, (unsigned)name_len, 0u);
+	buf_addf(c->out, "070701%08X%08X%08X%08X%08X%08X%08X", ino, mode, 0u, 0u, n_links,
+		 c->mtime_s, (unsigned)len);
+	buf_addf(c->out, "%08X%08X%08X%08X%08X%08X", 0u, 0u, 0u, 0u, (unsigned)name_len, 0u);
 	buf_add(c->out, path, name_len);
 	pad_to(c->out, 4);
 	if (len)

@@ -19,7 +19,7 @@ struct err;
 #define INITRAMFS_MAX_BYTES (128u << 20)
 #define INITRAMFS_FILE_MAX_BYTES (32u << 20)
 #define INITRAMFS_MODULES_MAX 1024u
-/* 10 % larger than level 19 and five times as fast: the kernel beside it is forty times its size. */
+/* A tenth larger than level 19 and five times as fast; the kernel beside it is much larger. */
 #define INITRAMFS_ZSTD_LEVEL 12
 
 struct initramfs_options {

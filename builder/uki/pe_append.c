@@ -53,7 +53,7 @@ static int check_file(const void *file, size_t len, struct pe *pe, struct err *e
 	if (e != PE_OK)
 		return err_set(err, -EBADMSG, "%s", pe_error_text(e));
 	if (pe->cert_offset)
-		return err_set(err, -EBADMSG, "it is signed; sections can only be added before that");
+		return err_set(err, -EBADMSG, "it is signed: add sections before that");
 	if (!pe->file_alignment || pe->file_alignment % 512 || !pe->section_alignment)
 		return err_set(err, -EBADMSG, "its file alignment is %u", pe->file_alignment);
 	return 0;
@@ -74,7 +74,7 @@ static int find_ends(const struct pe *pe, struct cursor *c, struct err *err)
 		if (pe_section_at(pe, i, &s) != PE_OK)
 			return err_set(err, -EBADMSG, "section %u cannot be read", i);
 		if (s.name[0] == '/')
-			return err_set(err, -EBADMSG, "section %u has a name in the symbol table", i);
+			return err_set(err, -EBADMSG, "section %u is named by the symbol table", i);
 		virtual_end = (uint64_t)s.virtual_address + s.virtual_bytes;
 		raw_end = (uint64_t)s.offset + s.raw_bytes;
 		if (virtual_end > c->image_end)
@@ -192,7 +192,8 @@ int pe_append(const void *file, size_t file_len, const struct pe_new_section *se
 			    PE_O_OPTIONAL + OPT_O_HEADER_BYTES);
 	if (table_end + n_new * SECTION_BYTES > headers || headers > file_len ||
 	    pe.n_sections + n_new > PE_SECTIONS_MAX)
-		return err_set(err, -ENOSPC, "its headers have no room for %zu more sections", n_new);
+		return err_set(err, -ENOSPC, "its headers have no room for %zu more sections",
+			       n_new);
 	buf_add(ret, file, c.file_end < file_len ? c.file_end : file_len);
 	pad(ret, c.file_end);
 	for (size_t i = 0; i < n; i++) {

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "builder/disk/inspect.h"
 #include "builder/uki/uki.h"
 #include "lib/base/atomic_file.h"
 #include "lib/base/buf.h"
@@ -338,6 +339,90 @@ static void an_artefact_larger_than_its_slot_says_by_how_much(void **state)
 	options = good;
 }
 
+static void a_missing_tool_is_named_with_its_package(void **state)
+{
+	_cleanup_free_ char *path = strdup(getenv("PATH"));
+
+	(void)state;
+	setenv("PATH", "/nonexistent", 1);
+	expect_refusal(-ENOENT, "'mformat' is not installed: install the package mtools");
+	assert_int_equal(disk_qcow2("/dev/null", output, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "install the package qemu-utils"));
+	setenv("PATH", path, 1);
+}
+
+static void nothing_is_left_beside_the_output(void **state)
+{
+	_cleanup_closedir_ DIR *d = NULL;
+	struct dirent *e;
+
+	(void)state;
+	assert_int_equal(build(), 0);
+	d = opendir(dir);
+	while ((e = readdir(d)))
+		if (strstr(e->d_name, "disk.raw"))
+			assert_string_equal(e->d_name, "disk.raw");
+}
+
+static void write_at(uint64_t at, const void *data, size_t len)
+{
+	_cleanup_close_ int fd = open(output, O_RDWR | O_CLOEXEC);
+
+	assert_int_equal(io_pwrite_all(fd, data, len, at), 0);
+}
+
+static struct disk_facts *inspect(void)
+{
+	struct disk_facts *f = NULL;
+
+	err_init(&err);
+	if (disk_inspect(output, &f, &err))
+		fail_msg("%s", err.text);
+	return f;
+}
+
+static void inspecting_tells_what_was_built(void **state)
+{
+	struct disk_facts *f;
+
+	(void)state;
+	assert_int_equal(build(), 0);
+	f = inspect();
+	assert_int_equal(f->bs_error, BS_OK);
+	assert_int_equal(f->bs.slot[0].status, BS_READY);
+	assert_true(f->slot[0].has_descriptor && f->slot[0].uki_hash_right);
+	assert_string_equal(f->slot[0].descriptor.version, "1.0");
+	assert_string_equal(f->slot[0].kernel, "6.1");
+	assert_memory_equal(f->slot[0].cmdline, "kiln.image=web ", 15);
+	assert_memory_equal(f->slot[0].verity.root_hash, options.root_hash, 32);
+	assert_false(f->slot[1].has_descriptor);
+	disk_facts_free(f);
+}
+
+static void inspecting_tells_what_was_damaged(void **state)
+{
+	static const uint8_t zeroes[BS_COPIES * BS_COPY_STRIDE_BYTES];
+	struct disk_facts *f;
+
+	(void)state;
+	assert_int_equal(build(), 0);
+	write_at(41 * MIB, zeroes, sizeof(zeroes));
+	write_at(42 * MIB + 0x500, "flip", 4);
+	f = inspect();
+	assert_int_equal(f->bs_error, BS_E_LOST);
+	assert_true(f->slot[0].has_descriptor);
+	assert_false(f->slot[0].uki_hash_right);
+	disk_facts_free(f);
+	write_at(512, zeroes, 512); /* primary header: the backup is read */
+	f = inspect();
+	assert_true(f->gpt.from_backup);
+	disk_facts_free(f);
+	f = NULL;
+	assert_int_equal(disk_inspect(root, &f, &err), -EBADMSG);
+	assert_int_equal(disk_inspect("/nonexistent", &f, &err), -ENOENT);
+	assert_null(f);
+}
+
 static void verity_slots_grow_with_root_slots(void **state)
 {
 	(void)state;
@@ -354,6 +439,10 @@ int main(void)
 		cmocka_unit_test(two_builds_are_the_same_bytes),
 		cmocka_unit_test(refusals_say_why_and_leave_the_output_alone),
 		cmocka_unit_test(an_artefact_larger_than_its_slot_says_by_how_much),
+		cmocka_unit_test(a_missing_tool_is_named_with_its_package),
+		cmocka_unit_test(nothing_is_left_beside_the_output),
+		cmocka_unit_test(inspecting_tells_what_was_built),
+		cmocka_unit_test(inspecting_tells_what_was_damaged),
 		cmocka_unit_test(verity_slots_grow_with_root_slots),
 	};
 

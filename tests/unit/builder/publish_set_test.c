@@ -239,7 +239,8 @@ static void what_a_killed_build_of_another_version_left_is_removed(void **state)
 
 static void names_that_leave_the_directory_are_refused(void **state)
 {
-	static const char *const bad[] = { "", "..", "../x", "a/b", ".hidden", "-rf", "a b", "a\n" };
+	static const char *const bad[] = { "",	      "..",  "../x", "a/b",
+					   ".hidden", "-rf", "a b",  "a\n" };
 	struct publish *p = NULL;
 
 	(void)state;
