@@ -104,6 +104,18 @@ static int add_filter(struct archive *a, enum deb_compression c)
 	return ARCHIVE_FATAL;
 }
 
+/* libarchive passes on what no filter recognises, and peels filters within filters. */
+static bool filter_is(struct archive *a, enum deb_compression c)
+{
+	static const int code[] = { [DEB_PLAIN] = ARCHIVE_FILTER_NONE,
+				    [DEB_GZ] = ARCHIVE_FILTER_GZIP,
+				    [DEB_XZ] = ARCHIVE_FILTER_XZ,
+				    [DEB_ZST] = ARCHIVE_FILTER_ZSTD };
+
+	return archive_filter_count(a) == (c == DEB_PLAIN ? 1 : 2) &&
+	       archive_filter_code(a, 0) == code[c];
+}
+
 static int tar_open(struct tar *t, const struct deb *d, const struct deb_member *m, struct err *err)
 {
 	*t = (struct tar){ .deb = d, .at = m->offset_bytes, .end = m->offset_bytes + m->size_bytes };
@@ -116,6 +128,9 @@ static int tar_open(struct tar *t, const struct deb *d, const struct deb_member 
 	    archive_read_open(t->a, t, NULL, tar_read, NULL) != ARCHIVE_OK)
 		return err_set(err, -EBADMSG, "%s: %s: %s", d->name, m->name,
 			       archive_error_string(t->a));
+	if (!filter_is(t->a, m->compression))
+		return err_set(err, -EBADMSG, "%s: %s is not compressed as its name says", d->name,
+			       m->name);
 	return 0;
 }
 
