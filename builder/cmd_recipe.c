@@ -17,15 +17,15 @@ struct recipe_args {
 	const char *version;
 };
 
-#define OPT(name_, kind_, value_, help_) \
-	{ #name_, 0, kind_, value_, help_, offsetof(struct recipe_args, name_) }
+#define OPT(option_, field_, kind_, value_, help_) \
+	{ option_, 0, kind_, value_, help_, offsetof(struct recipe_args, field_) }
 
 static const struct arg_option options[] = {
-	OPT(show, ARG_FLAG, NULL, "print the recipe with includes merged and defaults filled in"),
-	OPT(version, ARG_STR, "VERSION", "use this version instead of the recipe's"),
-	OPT(json, ARG_FLAG, NULL, "print the verdict and all mistakes as JSON"),
-	OPT(schema, ARG_FLAG, NULL, "print the JSON Schema of recipes, for editors"),
-	OPT(man, ARG_FLAG, NULL, "print recipe(5)"),
+	OPT("show", show, ARG_FLAG, NULL, "print it with includes merged and defaults filled in"),
+	OPT("image-version", version, ARG_STR, "VERSION", "instead of the recipe's version"),
+	OPT("json", json, ARG_FLAG, NULL, "print the verdict and all mistakes as JSON"),
+	OPT("schema", schema, ARG_FLAG, NULL, "print the JSON Schema of recipes, for editors"),
+	OPT("man", man, ARG_FLAG, NULL, "print recipe(5)"),
 	{ 0 },
 };
 
@@ -102,7 +102,7 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 
 const struct command cmd_recipe = {
 	.name = "recipe",
-	.synopsis = "[--show | --json] [--version=VERSION] RECIPE | --schema | --man",
+	.synopsis = "[--show | --json] [--image-version=VERSION] RECIPE | --schema | --man",
 	.summary = "Check a recipe, print it merged, or tell the recipe language",
 	.options = options,
 	.min_args = 0,

@@ -184,7 +184,7 @@ static void numbers_stay_within_their_row(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct schema_key *g = schema_find(&schema_recipe, table[i].group);
 		const struct schema_key *k = schema_find(g->object, table[i].key);
-		struct recipe r = { .root_slot_bytes = 42, .health_tries = 42, .health_timeout_s = 42 };
+		struct recipe r = { .root_slot_bytes = 42, .health_tries = 42 };
 		struct recipe before = r;
 		struct value_reason why;
 		int rc = value_read(k, table[i].text, false, &r, &why);
@@ -202,8 +202,9 @@ static void sizes_print_in_the_largest_unit(void **state)
 		uint64_t n;
 		const char *text;
 	} table[] = {
-		{ 0, "0" }, { 1, "1" }, { 1024, "1K" }, { 1536, "1536" }, { 64 << 20, "64M" },
-		{ 3ull << 30, "3G" }, { 1ull << 50, "1024T" }, { UINT64_MAX, "18446744073709551615" },
+		{ 0, "0" },		{ 1, "1" },	      { 1024, "1K" },
+		{ 1536, "1536" },	{ 64 << 20, "64M" },  { 3ull << 30, "3G" },
+		{ 1ull << 50, "1024T" }, { UINT64_MAX, "18446744073709551615" },
 	};
 
 	(void)state;
