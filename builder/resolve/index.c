@@ -224,7 +224,7 @@ static void read_line(struct stanza *s, const char *p, const char *end)
 
 static int add_provides(struct index *x, struct package *p, struct slice field)
 {
-	struct depends_reader r = depends_read(field);
+	struct depends_reader r = depends_read(field.len ? field : (struct slice){ "", 0 });
 	struct dep d;
 	int rc;
 
