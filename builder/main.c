@@ -24,15 +24,16 @@ static const char tagline[] =
 	"Bake a recipe into a signed, verified A/B disk image.\n"
 	"'kiln boot IMAGE' and 'kiln test IMAGE' run it in QEMU.";
 
-static void exec_external(int argc, char **argv)
+static void exec_external(char **argv)
 {
 	char self[PATH_MAX], *slash;
 	char *name = str_printf("kiln-%s", argv[1]);
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *beside;
 
-	if (!name || strchr(argv[1], '/') || argc < 2)
+	if (!name || strchr(argv[1], '/'))
 		return;
+	argv[1] = name;
 	if (n > 0) {
 		self[n] = '\0';
 		slash = strrchr(self, '/');
@@ -42,7 +43,6 @@ static void exec_external(int argc, char **argv)
 		free(beside);
 	}
 	execvp(name, argv + 1);
-	free(name);
 }
 
 int main(int argc, char **argv)
@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 	}
 	r = args_dispatch("kiln", tagline, commands, argc, argv, &err);
 	if (r == -ENOENT && argc > 1 && argv[1][0] != '-') {
-		exec_external(argc, argv);
+		exec_external(argv);
 		r = EXIT_USAGE;
 	}
 	if (r < 0)
