@@ -198,8 +198,8 @@ static int set_version(struct recipe *r, const char *version, struct err *err)
 	char *copy;
 
 	if (why)
-		return err_set(err, -EINVAL, "--image-version: '%.60s' is not a version: %s", version,
-			       why);
+		return err_set(err, -EINVAL, "--image-version: '%.60s' is not a version: %s",
+			       version, why);
 	copy = strdup(version);
 	if (!copy)
 		return err_oom(err);

@@ -268,7 +268,8 @@ static const struct schema_key recipe_keys[] = {
 				   "of every artefact's file name." },
 	{ .key = "version", .type = SCHEMA_TEXT, AT(recipe, version), .word = &word_version,
 	  .required = true,
-	  .doc = "Version of the image, compared by the UAPI.10 rules. --image-version overrides it." },
+	  .doc = "Version of the image, compared by the UAPI.10 rules. --image-version overrides "
+		 "it." },
 	{ .key = "architecture", .type = SCHEMA_TEXT, AT(recipe, architecture),
 	  .word = &word_architecture, .default_yaml = "amd64",
 	  .doc = "Debian's name of the architecture." },

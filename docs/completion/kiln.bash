@@ -18,7 +18,7 @@ _kiln_options()
 
 _kiln()
 {
-	local kiln=${COMP_WORDS[0]} cur=${COMP_WORDS[COMP_CWORD]} verb= i
+	local kiln=${COMP_WORDS[0]} cur=${COMP_WORDS[COMP_CWORD]} verb='' i
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
