@@ -1,0 +1,89 @@
+#!/bin/bash
+# Mutants of the boot state: each line breaks one rule on purpose, and the unit
+# tests or the model must go red for it. A model is believed only while its
+# mutants die.
+#
+#	tests/model/mutants.sh [WORKDIR]	(ALL=1: the model for every mutant)
+#
+# Prints one line per mutant and fails if one survives or no longer applies.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+work=${1:-$(mktemp -d)}
+mkdir -p "$work"
+flags="-std=gnu17 -D_GNU_SOURCE -O2 -w"
+core_rest=$(ls lib/core/*.c | grep -v -e bootstate -e sha256)
+failed=0 killed=0
+
+# file | what is broken | sed expression
+mutants() {
+	cat <<'LIST'
+bootstate.c|a start uses up no try|s/^\t\ts->tries_left--;/\t\t;/
+bootstate.c|good slots are not counted|s/^\t\ts->unconfirmed++;/\t\tif (!s->good) s->unconfirmed++;/
+bootstate.c|the one-shot is not cleared by a start|/^\tbs->oneshot = BS_SLOT_NONE;$/{N;s/.*\n\(\tbs->current = .*\)/\1/}
+bootstate.c|an uncounted start may be a trial|s/^\treturn bs->rebuilt && none_good && startable/\treturn startable/
+bootstate.c|a slot below the floor may start|s/ && s->image.epoch >= bs->floor;/;/
+bootstate.c|confirm counts for any slot|s/^\tif (!is_current(bs, slot))$/\tif (slot >= BS_SLOTS)/
+bootstate.c|the only good slot may be overwritten|s/^\tif (gives_up_too_much(bs, slot, running))/\tif (0)/
+bootstate.c|installing from an unconfirmed boot|s/ \&\& bs->current == running && bs_boot_confirmed(bs));/);/
+bootstate.c|the running slot may be overwritten|s/^\tif (slot == running)/\tif (0)/
+bootstate.c|a good slot turns bad|s/^\tif (s->good) {$/\tif (0) {/; s/s->status != BS_READY || s->good || /s->status != BS_READY || /
+bootstate.c|a trial is given up for no good one|s/ || !bs_slot_good(bs, other_slot(slot)))/)/
+bootstate.c|a commit makes good|/^\tslot_ready(&bs->slot\[slot\], image, tries);/s/$/ bs->slot[slot].good = true;/
+bootstate.c|begin does not mark the slot as writing|s/status = BS_WRITING;/status = BS_READY;/
+bootstate.c|a refused image is installed again|s/if (!allow_refused && bs_is_refused/if (0 \&\& bs_is_refused/
+bootstate.c|a failed trial is not refused|s/^\tif (bytes_are_zero(root_hash, 32) || !reason/\tif (1 || !reason/
+bootstate.c|confirm does not reset the count|/s->tries_left = 0;/{N;s/\n\ts->unconfirmed = 0;//}
+bootstate.c|exhausted good slots never boot|s/return bs->slot\[slot\].good ? RANK_GOOD : RANK_READY;/return RANK_NEVER;/
+bootstate.c|exhausted slots do not take turns|s/^\t\treturn bs->current == b;/\t\treturn a > b;/
+bootstate.c|the floor falls at a confirm|s/^\tif (s->image.epoch > bs->floor)/\tif (1)/
+bootstate.c|a rollback to what was never confirmed|s/status != BS_READY || !bs->slot\[slot\].good)/status != BS_READY)/
+bootstate_disk.c|the newest copy is overwritten|s/^\t\tdisk->target = 1 - copy;/\t\tdisk->target = copy;/
+bootstate_disk.c|the older copy is loaded|s/!sequence_after(bs.sequence, ret->sequence)/sequence_after(bs.sequence, ret->sequence)/
+bootstate_disk.c|nothing is read back|s/return memcmp(disk->check, disk->record, BS_RECORD_BYTES) ? BS_E_READBACK : BS_OK;/return BS_OK;/
+bootstate_disk.c|no flush|s/^\t\tr = ops->flush(ops->ctx);/\t\tr = 0;/
+bootstate_disk.c|a failed store is not looked at again|s/^\t\tdisk->uncertain = true;/\t\tdisk->uncertain = false;/
+bootstate_disk.c|a newer format is overwritten|s/^\tif (disk->newer)/\tif (0)/
+bootstate_disk.c|the sequence stands still|s/^\tbs->sequence++;/\t;/
+bootstate_format.c|the seal is not checked|s/^\tif (memcmp(data + BS_O_SEAL, seal, SHA256_BYTES))/\tif (0)/
+bootstate_format.c|unknown flags are ignored|s/^\tif (has_unknown_parts(data))/\tif (0)/
+LIST
+}
+
+build() { # test source, output
+	gcc $flags -I"$work/src" -I. "$1" "$work"/src/lib/core/bootstate*.c $core_rest $3 \
+		lib/base/{digest,io,buf,err}.c -lcrypto -lcmocka -o "$2"
+}
+
+run_one() {
+	rm -rf "$work/src" && mkdir -p "$work/src/lib/core" && cp lib/core/bootstate*.c "$work/src/lib/core/"
+	if [ -n "$1" ]; then
+		sed -i "$3" "$work/src/lib/core/$1"
+		if cmp -s "$work/src/lib/core/$1" "lib/core/$1"; then
+			echo "STALE     $2: the expression changes nothing"
+			return 1
+		fi
+	fi
+	build tests/unit/core/bootstate_test.c "$work/unit" lib/core/sha256.c 2>"$work/log" ||
+		{ echo "BROKEN    $2: does not compile"; cat "$work/log"; return 1; }
+	timeout 60 "$work/unit" >"$work/unit.log" 2>&1 || by=unit
+	# The model takes seconds: by default only for what the unit tests let pass.
+	[ -z "$by" ] || [ -n "${ALL:-}" ] || return 0
+	build tests/model/bootstate_test.c "$work/model" "" || return 1
+	timeout 300 "$work/model" >"$work/model.log" 2>&1 || by="${by:+$by, }model"
+	return 0
+}
+
+while IFS='|' read -r file what expr; do
+	by=
+	run_one "$file" "$what" "$expr" || { failed=1; continue; }
+	if [ -n "$by" ]; then
+		echo "killed    $what ($by)"
+		killed=$((killed + 1))
+	else
+		echo "SURVIVED  $what"
+		failed=1
+	fi
+done < <(mutants)
+
+echo "$killed mutants killed"
+exit $failed
