@@ -189,7 +189,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	init_us = fw_now_us();
 	fw_watchdog(WATCHDOG_S);
 	say("selector " KILN_VERSION);
-	say("Secure Boot %s", bli_secure_boot() ? "on" : "off: images are not checked against keys");
+	say("Secure Boot %s", bli_secure_boot() ? "on" : "off: UKIs are checked by hash only");
 	if (owndisk_find(image, &disk, &why))
 		give_up(why);
 	whole.size_bytes = disk.size_bytes;

@@ -35,7 +35,7 @@ struct owndisk_range {
  */
 int owndisk_find(EFI_HANDLE image, struct owndisk *ret, const char **ret_why);
 
-/* Callbacks for lib/core on @range, which must outlive them. No write when the disk is read-only. */
+/* Callbacks on @range, which must outlive them. No write callback when the disk is read-only. */
 struct disk_ops owndisk_ops(struct owndisk_range *range);
 
 /*

@@ -26,7 +26,8 @@
 
 static bool skipped(const char *name)
 {
-	static const char *const virtual[] = { ".", "loop", "ram", "dm-", "md", "sr", "zram", "fd" };
+	static const char *const virtual[] = { ".",   "loop", "ram",  "dm-",
+					       "md", "sr",   "zram", "fd" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(virtual); i++)
 		if (!strncmp(name, virtual[i], strlen(virtual[i])))

@@ -122,8 +122,9 @@ static int open_target(int root, const char *path, bool directory, struct err *e
 		if (mkdirat(dir, name, 0755))
 			return err_errno(err, -errno, "%s", path);
 	} else {
-		_cleanup_close_ int file = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-						  0444);
+		_cleanup_close_ int file = openat(dir, name,
+						  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+
 		if (file < 0)
 			return err_errno(err, -errno, "%s", path);
 	}
