@@ -202,7 +202,7 @@ static int copy_raw(const char *path, int out, struct err *err)
 		return 0;
 	if (ftruncate(out, (off_t)bytes) < 0)
 		return err_errno(err, -errno, "cannot make a copy of %s", path);
-	r = io_copy_range(in, 0, out, 0, bytes);
+	r = io_copy_sparse(in, 0, out, 0, bytes);
 	return r < 0 ? err_errno(err, r, "cannot copy %s", path) : 0;
 }
 

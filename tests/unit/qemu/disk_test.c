@@ -1,0 +1,256 @@
+/* The machine's disk: overlay, copy, and what scenarios do to it between boots. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/base/blk.h"
+#include "lib/base/err.h"
+#include "lib/base/io.h"
+#include "lib/base/path.h"
+#include "lib/core/bootstate.h"
+#include "lib/core/gpt.h"
+#include "qemu/faults.h"
+#include "qemu/firmware.h"
+#include "qemu/image.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+static struct err err;
+static char dir[] = "/tmp/kiln-disk-test.XXXXXX";
+static char disk[64], other[64];
+
+static const char *const names[] = { "esp",    "boot-state", "boot-a", "root-a",
+				     "verity-a", "sig-a",     "boot-b", "root-b",
+				     "verity-b", "sig-b" };
+
+static void make_table(struct blk *b)
+{
+	static struct gpt gpt;
+	static uint8_t head[GPT_HEAD_BYTES(512)];
+	struct guid unique = { { 1 } };
+	struct disk_ops ops = blk_disk_ops(b);
+
+	assert_int_equal(gpt_init(&gpt, 512, b->size_bytes / 512, &unique), 0);
+	for (unsigned i = 0; i < 10; i++) {
+		struct gpt_partition p = { .idx = i, .type = gpt_type_linux };
+
+		p.unique.bytes[0] = (uint8_t)(i + 2);
+		p.first_lba = gpt_next_free_lba(&gpt);
+		p.last_lba = p.first_lba + MIB / 512 - 1;
+		snprintf(p.name, sizeof(p.name), "%s", names[i]);
+		assert_int_equal(gpt_set_partition(&gpt, &p), 0);
+	}
+	assert_int_equal(gpt_write(&gpt, &ops, head), 0);
+}
+
+static uint64_t offset_of(struct blk *b, const char *name)
+{
+	static struct gpt gpt;
+	struct disk_ops ops = blk_disk_ops(b);
+	struct gpt_partition p;
+
+	assert_int_equal(gpt_read(&ops, 512, b->size_bytes / 512, &gpt), 0);
+	assert_int_equal(gpt_find_name(&gpt, name, &p), 0);
+	return gpt_offset_bytes(&gpt, &p);
+}
+
+/* A disk as the builder makes it, 16 MiB small: slot a ready, slot b empty. */
+static int setup(void **state)
+{
+	static struct bs_disk bd;
+	static struct bs bs;
+	struct slotdesc image = { .uki_bytes = 100, .name = "web", .version = "1" };
+	struct blk *b, *part;
+	struct disk_ops ops;
+	int fd;
+
+	(void)state;
+	if (!*disk && !mkdtemp(dir))
+		return -1;
+	snprintf(disk, sizeof(disk), "%s/d,1.raw", dir);
+	snprintf(other, sizeof(other), "%s/other", dir);
+	unlink(disk);
+	unlink(other);
+	fd = open(disk, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(ftruncate(fd, 16 * MIB), 0);
+	assert_int_equal(blk_from_fd(fd, true, &b, &err), 0);
+	make_table(b);
+	assert_int_equal(blk_new_window(b, offset_of(b, "boot-state"), MIB, &part), 0);
+	ops = blk_disk_ops(part);
+	assert_int_equal(bs_init_fresh(&image, 3, &bs), 0);
+	assert_int_equal(bs_create(&bd, &ops, &bs), 0);
+	assert_int_equal(blk_write(b, offset_of(b, "root-a") + 8192, "hello", 5), 0);
+	blk_free(part);
+	blk_free(b);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return path_remove_tree(dir);
+}
+
+static uint8_t byte_at(const char *part, uint64_t offset)
+{
+	struct blk *b;
+	uint8_t sector[512];
+
+	assert_int_equal(blk_open(disk, false, &b, &err), 0);
+	offset += offset_of(b, part);
+	assert_int_equal(blk_read(b, offset & ~511ull, sector, 512), 0);
+	blk_free(b);
+	return sector[offset & 511];
+}
+
+static void corruption_hits_one_byte_of_the_block_named(void **state)
+{
+	struct step st = { .kind = STEP_CORRUPT, .target = TARGET_ROOT, .block = 1, .count = 2 };
+
+	(void)state;
+	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
+	assert_int_equal(byte_at("root-a", 4096 + 1000), 1);
+	assert_int_equal(byte_at("root-a", 8192 + 1000), 1);
+	assert_int_equal(byte_at("root-a", 1000), 0);
+	assert_int_equal(byte_at("root-a", 12288 + 1000), 0);
+	assert_int_equal(byte_at("root-b", 4096 + 1000), 0);
+	st.block = 255;
+	assert_int_not_equal(faults_corrupt(disk, &st, &err), 0); /* its second block is outside */
+}
+
+static void either_copy_of_state_and_table_may_go(void **state)
+{
+	struct step st = { .kind = STEP_CORRUPT, .target = TARGET_BOOT_STATE };
+	const char *word;
+
+	(void)state;
+	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
+	assert_int_equal(faults_slot_state(disk, 0, &word, &err), 0);
+	assert_string_equal(word, "ready");
+	st.block = 1;
+	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
+	assert_int_equal(faults_slot_state(disk, 0, &word, &err), -EINVAL);
+	st.target = TARGET_GPT;
+	st.block = 0;
+	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
+	assert_int_equal(byte_at("root-a", 8192), 'h'); /* by the backup */
+	st.block = 1;
+	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
+	assert_int_not_equal(faults_slot_state(disk, 0, &word, &err), 0);
+	assert_non_null(strstr(err.text, "the disk: "));
+}
+
+static void a_clone_is_ready_good_and_second(void **state)
+{
+	const char *word;
+
+	(void)state;
+	assert_int_equal(faults_slot_state(disk, 1, &word, &err), 0);
+	assert_string_equal(word, "empty");
+	assert_int_equal(faults_clone(disk, 0, &err), 0);
+	assert_int_equal(faults_slot_state(disk, 0, &word, &err), 0);
+	assert_string_equal(word, "good");
+	assert_int_equal(faults_slot_state(disk, 1, &word, &err), 0);
+	assert_string_equal(word, "good");
+	assert_int_equal(byte_at("root-b", 8192), 'h');
+}
+
+static void a_copy_grows_and_leaves_the_image_alone(void **state)
+{
+	char a[6] = "", b[6] = "";
+	struct stat st;
+	int fd;
+
+	(void)state;
+	assert_int_equal(image_copy(disk, other, 32 * MIB, &err), 0);
+	assert_int_equal(stat(other, &st), 0);
+	assert_int_equal(st.st_size, 32 * MIB);
+	assert_true((uint64_t)st.st_blocks * 512 < 8 * MIB); /* holes stay holes */
+	fd = open(other, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(io_pread_all(fd, a, 5, 512), 0);
+	close(fd);
+	fd = open(disk, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(io_pread_all(fd, b, 5, 512), 0);
+	close(fd);
+	assert_string_equal(a, b);
+	assert_int_equal(image_copy(disk, other, 8 * MIB, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "a disk of 8 MiB cannot hold"));
+}
+
+static void an_overlay_is_a_qcow2_on_top_of_the_image(void **state)
+{
+	uint8_t h[512];
+	enum image_format format;
+	int fd;
+
+	(void)state;
+	assert_int_equal(image_overlay(disk, other, 64 * MIB, &err), 0);
+	assert_int_equal(image_probe(other, &format, &err), 0);
+	assert_int_equal(format, IMAGE_QCOW2);
+	fd = open(other, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(io_pread_all(fd, h, sizeof(h), 0), 0);
+	close(fd);
+	assert_int_equal(h[28], 4); /* 64 MiB, big-endian, at byte 24 */
+	assert_int_equal(h[19], strlen(disk));
+	assert_memory_equal(h + h[15], disk, strlen(disk)); /* offset at byte 8, below 256 */
+	assert_int_equal(image_overlay("/nonexistent", other, 0, &err), -ENOENT);
+	assert_int_equal(image_overlay(dir, other, 0, &err), -EINVAL);
+	assert_int_equal(image_overlay(disk, other, MIB + 1, &err), -EINVAL);
+}
+
+static void touch(const char *name)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void firmware_brings_its_variables_or_is_refused(void **state)
+{
+	struct firmware f = { 0 };
+	char path[128];
+
+	(void)state;
+	touch("OVMF_CODE_4M.secboot.fd");
+	snprintf(path, sizeof(path), "%s/OVMF_CODE_4M.secboot.fd", dir);
+	assert_int_equal(firmware_find(path, &f, &err), -ENOENT);
+	assert_null(f.code);
+	touch("OVMF_VARS_4M.fd");
+	assert_int_equal(firmware_find(path, &f, &err), 0);
+	assert_non_null(strstr(f.vars, "/OVMF_VARS_4M.fd"));
+	assert_true(f.smm);
+	firmware_done(&f);
+	snprintf(path, sizeof(path), "%s/nothing", dir);
+	assert_int_equal(firmware_find(path, &f, &err), -ENOENT);
+	setenv("KILN_OVMF", path, 1);
+	assert_int_equal(firmware_find(NULL, &f, &err), -ENOENT);
+	assert_non_null(strstr(err.text, path));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(corruption_hits_one_byte_of_the_block_named, setup),
+		cmocka_unit_test_setup(either_copy_of_state_and_table_may_go, setup),
+		cmocka_unit_test_setup(a_clone_is_ready_good_and_second, setup),
+		cmocka_unit_test_setup(a_copy_grows_and_leaves_the_image_alone, setup),
+		cmocka_unit_test_setup(an_overlay_is_a_qcow2_on_top_of_the_image, setup),
+		cmocka_unit_test(firmware_brings_its_variables_or_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, teardown);
+}
