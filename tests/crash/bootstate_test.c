@@ -1,7 +1,7 @@
 /*
  * The boot state through the real storing code over a recording device: an
  * update from install to confirm, cut at every event with every subset of what
- * was not flushed, the last write torn at every byte.
+ * was not flushed, the last write torn in many places (the model tears at each).
  */
 #include <setjmp.h>
 #include <stdarg.h>

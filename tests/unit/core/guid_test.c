@@ -17,7 +17,8 @@ static void text_and_disk_order_match_the_esp_type(void **state)
 
 	(void)state;
 	assert_true(guid_parse("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", &g));
-	assert_memory_equal(g.bytes, "\x28\x73\x2a\xc1\x1f\xf8\xd2\x11\xba\x4b\x00\xa0\xc9\x3e\xc9\x3b", 16);
+	assert_memory_equal(g.bytes, "\x28\x73\x2a\xc1\x1f\xf8\xd2\x11"
+				     "\xba\x4b\x00\xa0\xc9\x3e\xc9\x3b", 16);
 	assert_true(guid_equal(&g, &gpt_type_esp));
 	guid_format(&g, text);
 	assert_string_equal(text, "c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
