@@ -88,7 +88,7 @@ $(O)/obj/%.o: %.c $(O)/flags
 
 define archive
 	@mkdir -p $(@D); rm -f $@
-	$(call say,AR,$@)$(AR) rcsD $@ $^
+	$(call say,AR,$@)$(AR) qcsD $@ $^
 endef
 
 $(LIB_CORE): $(call obj,$(core_src)); $(archive)
