@@ -20,7 +20,7 @@ int keep_parent(int root, const char *path, const char **ret_name, struct err *e
  */
 int keep_seed(int root, int store, const char *path, struct err *err);
 
-/* Mount @name in @from_dir over @path inside @root. Links of the image are followed inside @root. */
+/* Mount @name in @from_dir over @path in @root; links of the image are followed inside @root. */
 int keep_bind(int from_dir, const char *name, int root, const char *path, struct err *err);
 
 #endif

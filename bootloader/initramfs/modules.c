@@ -37,7 +37,8 @@ int modules_list_each(const char *text, size_t len,
 		int r;
 
 		if (++n > MODULES_MAX)
-			return err_set(err, -E2BIG, "modules.list: more than %u lines", MODULES_MAX);
+			return err_set(err, -E2BIG, "modules.list: more than %u lines",
+				       MODULES_MAX);
 		if (line >= sizeof(path) || memchr(text, 0, line))
 			return err_set(err, -EINVAL, "modules.list:%u: not a path", n);
 		memcpy(path, text, line);

@@ -74,7 +74,8 @@ int step_etc(struct boot *b, struct err *err)
 	(void)b;
 	if (r)
 		return r;
-	if (mount("tmpfs", BOOT_SYSROOT "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=50%"))
+	if (mount("tmpfs", BOOT_SYSROOT "/tmp", "tmpfs", MS_NOSUID | MS_NODEV,
+		  "mode=1777,size=50%"))
 		return err_errno(err, -errno, "mount /tmp");
 	return 0;
 }
