@@ -25,9 +25,11 @@ endef
 $(eval $(call selector,x86_64,x64,-mno-red-zone))
 $(eval $(call selector,aarch64,aa64,-mgeneral-regs-only))
 
-# Early init is static: nothing of the image is there yet when it runs.
+# Early init is static: nothing of the image is there yet when it runs. (Not with sanitizers, whose
+# runtime is a shared library; such a build is for the tests.) The linker's warnings are
+# about name look-ups in libcrypto which are never called.
 ifneq ($(wildcard bootloader/initramfs/main.c),)
 programs += $(O)/kiln-init
 $(O)/kiln-init: $(call obj,bootloader/initramfs/main.c) $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
-	$(call say,LD,$@)$(CC) -static-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s $(SAN_LDFLAGS) $^ -lcrypto -o $@
+	$(call say,LD,$@)$(CC) $(if $(SANITIZE),-pie,-static-pie) -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s,--no-warnings $(SAN_LDFLAGS) $^ -lcrypto -o $@
 endif
