@@ -29,9 +29,8 @@ static struct err err;
 static char dir[] = "/tmp/kiln-disk-test.XXXXXX";
 static char disk[64], other[64];
 
-static const char *const names[] = { "esp",    "boot-state", "boot-a", "root-a",
-				     "verity-a", "sig-a",     "boot-b", "root-b",
-				     "verity-b", "sig-b" };
+static const char *const names[] = { "esp",   "boot-state", "boot-a", "root-a",	  "verity-a",
+				     "sig-a", "boot-b",	    "root-b", "verity-b", "sig-b" };
 
 static void make_table(struct blk *b)
 {
@@ -125,7 +124,8 @@ static void corruption_hits_one_byte_of_the_block_named(void **state)
 	assert_int_equal(byte_at("root-a", 12288 + 1000), 0);
 	assert_int_equal(byte_at("root-b", 4096 + 1000), 0);
 	st.block = 255;
-	assert_int_not_equal(faults_corrupt(disk, &st, &err), 0); /* its second block is outside */
+	assert_int_not_equal(faults_corrupt(disk, &st, &err),
+			     0); /* its second block is outside */
 }
 
 static void either_copy_of_state_and_table_may_go(void **state)

@@ -29,9 +29,10 @@ static void members_are_found_past_nested_values(void **state)
 	char text[32];
 
 	(void)state;
-	assert_int_equal(parse(" {\"a\": {\"b\": [1, {\"b\": 2}]}, \"b\": \"x\\ny\\u0041\\u00e9\", "
-			       "\"c\": -1.5e+3, \"d\": null}\n"),
-			 0);
+	assert_int_equal(
+		parse(" {\"a\": {\"b\": [1, {\"b\": 2}]}, \"b\": \"x\\ny\\u0041\\u00e9\", "
+		      "\"c\": -1.5e+3, \"d\": null}\n"),
+		0);
 	assert_int_equal(jsonread_string(jsonread_get(&doc, 0, "b"), text, sizeof(text)), 5);
 	assert_string_equal(text, "x\nyA?");
 	node = jsonread_get(&doc, 0, "a");
@@ -48,9 +49,9 @@ static void members_are_found_past_nested_values(void **state)
 static void what_is_not_json_is_refused(void **state)
 {
 	static const char *const rows[] = {
-		"",	"{",	  "}",	   "[1,]",   "{\"a\"}",	  "{\"a\":}", "{a:1}",
-		"01x",	"-",	  "1.",	   "1e",     "\"\\x\"",   "\"\\u12g4\"", "\"a",
-		"tru",	"[1 2]", "{} {}", "\"\x01\"", "\"\\", "{\"a\":1,}",
+		"",    "{",	"}",	 "[1,]",     "{\"a\"}", "{\"a\":}",    "{a:1}",
+		"01x", "-",	"1.",	 "1e",	     "\"\\x\"", "\"\\u12g4\"", "\"a",
+		"tru", "[1 2]", "{} {}", "\"\x01\"", "\"\\",	"{\"a\":1,}",
 	};
 
 	(void)state;

@@ -14,11 +14,17 @@
 #include "qemu/ssh.h"
 
 static const struct report_case cases[] = {
-	{ .name = "01-a", .title = "A", .log = "o/01-a/serial.log",
+	{ .name = "01-a",
+	  .title = "A",
+	  .log = "o/01-a/serial.log",
 	  .result = { VERDICT_PASSED, 12345, 1, "" } },
-	{ .name = "02-b", .title = "B", .log = "o/02-b/serial.log",
+	{ .name = "02-b",
+	  .title = "B",
+	  .log = "o/02-b/serial.log",
 	  .result = { VERDICT_FAILED, 2000, 2, "x.scn:3:1: no <\"&>\nsecond\033" } },
-	{ .name = "03-c", .title = "C", .log = "o/03-c/serial.log",
+	{ .name = "03-c",
+	  .title = "C",
+	  .log = "o/03-c/serial.log",
 	  .result = { VERDICT_SKIPPED, 0, 0, "no ssh" } },
 };
 
@@ -47,8 +53,9 @@ static void junit_is_escaped_and_counts(void **state)
 	report_junit("dir/w.raw", cases, 3, &b);
 	assert_non_null(strstr(b.data, "<testsuite name=\"w.raw\" tests=\"3\" failures=\"1\" "
 				       "skipped=\"1\" time=\"14.3\">"));
-	assert_non_null(strstr(b.data, "<failure message=\"x.scn:3:1: no &lt;&quot;&amp;&gt;\">"
-				       "x.scn:3:1: no &lt;&quot;&amp;&gt;&#10;second?</failure>"));
+	assert_non_null(strstr(b.data,
+			       "<failure message=\"x.scn:3:1: no &lt;&quot;&amp;&gt;\">"
+			       "x.scn:3:1: no &lt;&quot;&amp;&gt;&#10;second?</failure>"));
 	assert_non_null(strstr(b.data, "<skipped message=\"no ssh\">no ssh</skipped>\n"
 				       "    </testcase>"));
 	buf_done(&b);
@@ -57,8 +64,8 @@ static void junit_is_escaped_and_counts(void **state)
 static void base64_is_rfc_4648(void **state)
 {
 	static const char *const rows[][2] = {
-		{ "", "" },	    { "f", "Zg==" },	    { "fo", "Zm8=" },
-		{ "foo", "Zm9v" },  { "foob", "Zm9vYg==" }, { "\xff\xfe\xfd", "//79" },
+		{ "", "" },	   { "f", "Zg==" },	   { "fo", "Zm8=" },
+		{ "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "\xff\xfe\xfd", "//79" },
 	};
 
 	(void)state;
@@ -73,13 +80,14 @@ static void base64_is_rfc_4648(void **state)
 static void the_forwarded_port_is_found(void **state)
 {
 	(void)state;
-	assert_int_equal(ssh_port_of("Hub -1 (net):\r\n"
-				     "  Protocol[State]    FD  Source Address  Port   Dest. Address\r\n"
-				     "  TCP[HOST_FORWARD]  13       127.0.0.1 45123       10.0.2.15    80"
-				     "     0     0\r\n"
-				     "  TCP[HOST_FORWARD]  14       127.0.0.1 45124       10.0.2.15    22"
-				     "     0     0\r\n"),
-			 45124);
+	assert_int_equal(
+		ssh_port_of("Hub -1 (net):\r\n"
+			    "  Protocol[State]    FD  Source Address  Port   Dest. Address\r\n"
+			    "  TCP[HOST_FORWARD]  13       127.0.0.1 45123       10.0.2.15    80"
+			    "     0     0\r\n"
+			    "  TCP[HOST_FORWARD]  14       127.0.0.1 45124       10.0.2.15    22"
+			    "     0     0\r\n"),
+		45124);
 	assert_int_equal(ssh_port_of("TCP[ESTABLISHED] 14 127.0.0.1 45124 10.0.2.15 22 0 0"), 0);
 	assert_int_equal(ssh_port_of(""), 0);
 }
@@ -89,9 +97,12 @@ static void durations_have_units_and_bounds(void **state)
 	static const struct {
 		const char *text;
 		uint64_t ms;
-	} rows[] = { { "60", 60000 }, { "60s", 60000 }, { "5m", 300000 }, { "500ms", 500 },
-		     { "0", 0 },      { "", 0 },	{ "5x", 0 },	  { "-1", 0 },
-		     { "1h", 0 },     { "99999999999999999999s", 0 }, { "1441m", 0 }, { " 1", 0 } };
+	} rows[] = { { "60", 60000 },  { "60s", 60000 },
+		     { "5m", 300000 }, { "500ms", 500 },
+		     { "0", 0 },       { "", 0 },
+		     { "5x", 0 },      { "-1", 0 },
+		     { "1h", 0 },      { "99999999999999999999s", 0 },
+		     { "1441m", 0 },   { " 1", 0 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
