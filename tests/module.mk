@@ -32,7 +32,7 @@ $(O)/tests/bench/verity_tool: $(O)/obj/tests/bench/verity_tool.o $(LIB_VERITY) $
 
 .PHONY: check test bench unit fuzz lint coverage bakes
 #: make run-unit/core/gpt_test   one unit test
-run-%: $(O)/tests/%
+run-unit/%: $(O)/tests/unit/%
 	$(Q)$(abspath $<)
 
 unit: $(unit_bin)
