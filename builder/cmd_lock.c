@@ -20,7 +20,7 @@ struct lock_options {
 };
 
 static const struct arg_option options[] = {
-	{ "update", 'u', ARG_FLAG, NULL, "take newer versions: of all packages, or of those named after RECIPE",
+	{ "update", 'u', ARG_FLAG, NULL, "take newer versions, of the PACKAGEs named or of all",
 	  offsetof(struct lock_options, update) },
 	{ "locked", 0, ARG_FLAG, NULL, "fail if the lock would have to change",
 	  offsetof(struct lock_options, locked) },
@@ -120,7 +120,8 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 }
 
 const struct command cmd_lock = {
-	"lock", "[OPTION...] RECIPE [PACKAGE...]", "Choose and fetch the exact packages of a recipe",
+	"lock", "[OPTION...] RECIPE [PACKAGE...]",
+	"Choose and fetch the exact packages of a recipe",
 	options, 1, -1, run,
 	"The lock is written beside the recipe (NAME.yaml gives NAME.lock) and belongs in\n"
 	"version control. Without --update an existing lock is kept as long as it answers\n"

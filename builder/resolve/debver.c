@@ -123,7 +123,8 @@ bool debver_valid(const char *v, size_t len)
 	if (!len)
 		return false;
 	split(v, len, &epoch, &upstream, &revision);
-	if (v[len - 1] == '-' || upstream.p == upstream.end || !isdigit((unsigned char)*upstream.p) ||
+	if (v[len - 1] == '-' || upstream.p == upstream.end ||
+	    !isdigit((unsigned char)*upstream.p) ||
 	    (epoch.end > epoch.p && epoch.end - epoch.p > 9) || (epoch.end == v && v[0] == ':'))
 		return false;
 	for (p = epoch.p; p < epoch.end; p++)

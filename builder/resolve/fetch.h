@@ -14,7 +14,8 @@ struct store;
 
 struct fetch_options {
 	const struct store *store; /* NULL: the default one is opened */
-	const char *const *mirrors; /* --mirror values, tried in order; n == 0: environment, then the host's apt sources */
+	/* --mirror values, tried in order; n == 0: environment, then the host's apt sources */
+	const char *const *mirrors;
 	size_t n_mirrors;
 	bool offline; /* refuse, with the list of what is missing, instead of downloading */
 	unsigned connections; /* 0: 6 */

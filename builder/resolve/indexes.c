@@ -104,7 +104,7 @@ static int index_arrived(struct http_job *job, struct err *err)
 	if (path)
 		unlink(path);
 	if (r == -EBADMSG || (r == 0 && strcmp(hash, w->plain->sha256)))
-		return err_set(err, -EPROTO, "it unpacks to other bytes than its Release signs for");
+		return err_set(err, -EPROTO, "it unpacks to other bytes than were signed");
 	return r;
 }
 
@@ -166,9 +166,10 @@ static int want_component(struct sources *s, const struct source *it, const char
 	w.plain = find_file(s, it, component, "");
 	w.packed = find_packed(s, it, component);
 	if (!w.plain || !w.packed)
-		return err_set(err, -ENOENT, "%s has no component '%s' for %s (it has: %s)", it->suite,
-			       component, s->recipe->architecture, it->release->components);
-	if (w.plain->size_bytes > INDEX_FILE_MAX_BYTES || w.packed->size_bytes > INDEX_FILE_MAX_BYTES)
+		return err_set(err, -ENOENT, "%s has no component '%s' for %s (it has: %s)",
+			       it->suite, component, s->recipe->architecture,
+			       it->release->components);
+	    w.packed->size_bytes > INDEX_FILE_MAX_BYTES)
 		return err_set(err, -EBADMSG, "%s: index of %s is larger than any index may be",
 			       it->suite, component);
 	if (store_has(s->store, w.plain->sha256, w.plain->size_bytes))

@@ -89,7 +89,7 @@ struct lock *lock_new(void);
 /* NULL-safe; returns NULL. */
 struct lock *lock_free(struct lock *l);
 
-/* Where the lock of @recipe_file lies: ".yaml" replaced by ".lock". Owned; NULL when out of memory. */
+/* Where the lock of @recipe_file lies: ".yaml" replaced by ".lock". Owned; NULL: out of memory. */
 char *lock_path_for(const char *recipe_file);
 
 /*
@@ -101,7 +101,7 @@ int lock_parse(const char *text, size_t len, const char *name, struct lock **ret
 /* Read the lock file @path. -ENOENT (with @err set) when there is none. */
 int lock_read(const char *path, struct lock **ret, struct err *err);
 
-/* The lock as text, sorted whatever the order of the arrays; lock_parse() reads it back to the same. */
+/* The lock as text, sorted whatever the order of the arrays; lock_parse() reads it back. */
 void lock_print(const struct lock *l, struct buf *out);
 
 /* Write the lock to @path so that it appears whole. Leaves an equal file untouched. */
@@ -117,7 +117,10 @@ const struct lock_package *lock_find(const struct lock *l, const char *name);
 int lock_set_user(struct lock *l, const char *name, uint32_t uid, uint32_t gid);
 int lock_set_group(struct lock *l, const char *name, uint32_t gid);
 
-/* What changes from @old (NULL: nothing) to @new, for people: one line per package. Returns the number of lines. */
+/*
+ * What changes from @old (NULL: nothing) to @new, for people: one line per package.
+ * Returns the number of lines.
+ */
 size_t lock_diff(const struct lock *old, const struct lock *new, struct buf *out);
 
 #endif

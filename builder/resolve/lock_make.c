@@ -24,7 +24,9 @@ static char *copy(struct slice s)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct lock_package *)a)->name, ((const struct lock_package *)b)->name);
+	const struct lock_package *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
 }
 
 static int read_size(struct slice text, uint64_t *ret)
@@ -44,7 +46,8 @@ static int read_size(struct slice text, uint64_t *ret)
 
 static int fill_package(struct lock_package *row, const struct package *p, struct err *err)
 {
-	struct slice path = package_index_field(p, "Filename"), hash = package_index_field(p, "SHA256");
+	struct slice path = package_index_field(p, "Filename");
+	struct slice hash = package_index_field(p, "SHA256");
 	uint8_t bytes[DIGEST_BYTES];
 
 	row->name = copy(p->name->text);
@@ -59,7 +62,7 @@ static int fill_package(struct lock_package *row, const struct package *p, struc
 		memcpy(row->sha256, hash.p, hash.len);
 	if (!path.len || digest_unhex(row->sha256, bytes, sizeof(bytes)) < 0 ||
 	    read_size(package_index_field(p, "Size"), &row->size_bytes) < 0)
-		return err_set(err, -EBADMSG, "%s: the index gives no proper Filename, Size or SHA256",
+		return err_set(err, -EBADMSG, "%s: the index gives no proper path, size or SHA-256",
 			       row->name);
 	digest_hex(bytes, sizeof(bytes), row->sha256);
 	return 0;
@@ -143,8 +146,9 @@ static int fill(struct lock *l, const struct recipe *recipe, const struct source
 	return r;
 }
 
-int lock_make(const struct recipe *recipe, const struct sources *sources, struct package *const *set,
-	      size_t n, const struct lock *old, struct lock **ret, struct err *err)
+int lock_make(const struct recipe *recipe, const struct sources *sources,
+	      struct package *const *set, size_t n, const struct lock *old,
+	      struct lock **ret, struct err *err)
 {
 	struct lock *l = lock_new();
 	int r;

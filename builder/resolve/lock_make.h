@@ -17,7 +17,8 @@ struct sources;
  * for them; users and groups are taken from @old (may be NULL). -EBADMSG when an index
  * entry lacks a proper Filename, Size or SHA256.
  */
-int lock_make(const struct recipe *recipe, const struct sources *sources, struct package *const *set,
-	      size_t n, const struct lock *old, struct lock **ret, struct err *err);
+int lock_make(const struct recipe *recipe, const struct sources *sources,
+	      struct package *const *set, size_t n, const struct lock *old,
+	      struct lock **ret, struct err *err);
 
 #endif

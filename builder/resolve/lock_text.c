@@ -347,7 +347,8 @@ void lock_print(const struct lock *l, struct buf *out)
 		out->oom = true;
 		return;
 	}
-	buf_adds(out, "# Written by kiln: the exact packages of this image. Commit it with the recipe.\n");
+	buf_adds(out, "# Written by kiln: the exact packages of this image. "
+		      "Commit it with the recipe.\n");
 	buf_addf(out, "kiln-lock %s\nrecipe %s\nsuite %s\narchitecture %s\n", FORMAT_VERSION,
 		 l->recipe, l->suite, l->architecture);
 	buf_addf(out, "timestamp %" PRIu64 "\nrequest %s\n", l->timestamp, l->request);

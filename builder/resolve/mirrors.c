@@ -66,7 +66,9 @@ static int add_given(struct mirrors *m, struct mirrors *siblings, const char *wo
 	len -= (size_t)(url - word);
 	if (!url_ok(url, len))
 		return err_set(err, -EINVAL,
-			       "mirror '%s' is not a URL: write http://..., https://... or file:///..., with main= or security= in front if it serves only one archive",
+			       "mirror '%s' is not a URL: write http://..., https://... or "
+			       "file:///..., with main= or security= in front if it serves "
+			       "only one archive",
 			       word);
 	r = add(m, security ? ARCHIVE_SECURITY : ARCHIVE_MAIN, url, len, "");
 	if (r == 0 && !named)
@@ -306,7 +308,8 @@ int mirrors_find(struct mirrors *ret, const char *const *given, size_t n_given, 
 		return err_oom(err);
 	if (!ret->n[ARCHIVE_MAIN])
 		return err_set(err, -ENOENT,
-			       "no Debian mirror is known: give --mirror URL or set KILN_MIRROR (the host's apt sources name none)");
+			       "no Debian mirror is known: give --mirror URL or set "
+			       "KILN_MIRROR (the host's apt sources name none)");
 	for (size_t i = 0; !ret->n[ARCHIVE_SECURITY] && i < ret->n[ARCHIVE_MAIN]; i++)
 		if (add(&siblings, ARCHIVE_SECURITY, ret->url[ARCHIVE_MAIN][i],
 			strlen(ret->url[ARCHIVE_MAIN][i]), "-security") < 0)

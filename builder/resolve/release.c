@@ -214,7 +214,8 @@ int release_parse(const char *text, size_t len, const char *name, struct release
 		       fill_absent(&rd.r->components) || fill_absent(&rd.r->architectures)))
 		r = err_oom(err);
 	if (r == 0 && (!rd.r->date || !rd.r->n_files))
-		r = err_set(err, -EBADMSG, "%s: has no %s", name, rd.r->date ? "SHA256 list" : "Date");
+		r = err_set(err, -EBADMSG, "%s: has no %s", name,
+			    rd.r->date ? "SHA256 list" : "Date");
 	if (r < 0)
 		release_free(rd.r);
 	else

@@ -101,7 +101,8 @@ static int check_update_names(const struct resolution *r, struct err *err)
 {
 	for (size_t i = 0; i < r->opts->n_update_names; i++)
 		if (!r->old || !lock_find(r->old, r->opts->update_names[i]))
-			return err_set(err, -ENOPKG, "cannot update '%s': the lock does not have it",
+			return err_set(err, -ENOPKG,
+				       "cannot update '%s': the lock does not have it",
 				       r->opts->update_names[i]);
 	return 0;
 }
@@ -126,7 +127,8 @@ static int choose_candidates(struct resolution *r, struct err *err)
 		char text[160];
 
 		snprintf(text, sizeof(text),
-			 "%zu locked version%s left the archive and cannot be kept; newer ones are taken",
+			 "%zu locked version%s left the archive and cannot be kept; "
+			 "newer ones are taken",
 			 missing, missing == 1 ? "" : "s");
 		r->opts->warn(text);
 	}
@@ -179,8 +181,8 @@ static int choose_set(struct resolution *r, struct err *err)
 		return take_set(r, r->walk.chosen, r->walk.n, err);
 	if (rc != -ENOPKG || !r->seeds.n)
 		return rc;
-	rc = solve_search(r->index, r->seeds.item, r->seeds.n, r->walk.chosen, r->walk.n, &found, &n,
-			  err);
+	rc = solve_search(r->index, r->seeds.item, r->seeds.n, r->walk.chosen, r->walk.n, &found,
+			  &n, err);
 	walk_done(&r->walk);
 	if (rc == 0) {
 		r->set = found;

@@ -17,14 +17,17 @@ struct store;
 
 struct resolve_options {
 	const struct store *store; /* NULL: the default one is opened */
-	const char *const *mirrors; /* --mirror values; n == 0: environment, then the host's apt sources */
+	/* --mirror values; n == 0: environment, then the host's apt sources */
+	const char *const *mirrors;
 	size_t n_mirrors;
 	const char *lock_path; /* NULL: beside the recipe */
-	const char *keyring; /* who may sign InRelease; NULL: $KILN_KEYRING, else Debian's archive keyring */
+	/* Who may sign InRelease; NULL: $KILN_KEYRING, else Debian's archive keyring. */
+	const char *keyring;
 	bool locked; /* never change the lock: an error says what differs */
 	bool offline; /* only what the store holds */
 	bool update; /* resolve anew even when the lock still answers the recipe */
-	const char *const *update_names; /* with update: only these packages, and what they then require, may change */
+	/* With update: only these packages, and what they then require, may change. */
+	const char *const *update_names;
 	size_t n_update_names;
 	bool allow_expired; /* accept an InRelease past its Valid-Until */
 	void (*warn)(const char *text); /* notices for people, one line each; NULL: dropped */

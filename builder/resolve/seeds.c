@@ -44,8 +44,9 @@ static int add_essential(struct name *n, void *arg)
 {
 	struct collect *c = arg;
 
-	return n->candidate && n->candidate->essential ? add(c->seeds, n->candidate, "@base", c->err) :
-							 0;
+	if (!n->candidate || !n->candidate->essential)
+		return 0;
+	return add(c->seeds, n->candidate, "@base", c->err);
 }
 
 static int unknown(const struct index *x, const struct recipe *recipe, const char *name,
@@ -85,7 +86,8 @@ static int add_named(struct seeds *s, struct index *x, const struct recipe *reci
 	if (!n || !n->candidate)
 		return unknown(x, recipe, name, err);
 	if (equals && !index_pin(x, name, equals + 1, NULL))
-		return err_set(err, -ENOPKG, "%s: package '%s' has no version %s in %s; it has %.*s",
+		return err_set(err, -ENOPKG,
+			       "%s: package '%s' has no version %s in %s; it has %.*s",
 			       recipe->file, name, equals + 1, recipe->suite,
 			       S(n->candidate->version));
 	if (equals)

@@ -160,7 +160,8 @@ static void explain(struct solve *s, struct err *err)
 			if (type == SOLVER_RULE_JOB || type == SOLVER_RULE_PKG)
 				continue;
 			err_append(err, "\n  %s",
-				   solver_problemruleinfo2str(s->solver, type, source, target, dep));
+				   solver_problemruleinfo2str(s->solver, type, source, target,
+							      dep));
 			shown++;
 		}
 	}

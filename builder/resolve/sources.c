@@ -1,4 +1,4 @@
-/* Which suites a recipe uses, and their signed Release files. See sources.h; indexes.c reads the indexes. */
+/* Which suites a recipe uses, and their signed Release files; indexes.c reads the indexes. */
 #include "builder/resolve/sources.h"
 
 #include <ctype.h>
@@ -90,11 +90,14 @@ static int check_expiry(const struct sources *s, const struct source *it, struct
 	strftime(when, sizeof(when), "%Y-%m-%d %H:%M UTC", gmtime(&until));
 	if (!s->opts->allow_expired && !host_ignores_expiry())
 		return err_set(err, -EBADMSG,
-			       "%s: its InRelease was valid until %s only: the mirror is out of date (or someone keeps updates from you); --allow-expired accepts it",
+			       "%s: its InRelease was valid until %s only: the mirror is out "
+			       "of date (or someone keeps updates from you); --allow-expired "
+			       "accepts it",
 			       it->suite, when);
 	warn(s, "%s: its InRelease was valid until %s only; accepted because %s", it->suite, when,
 	     s->opts->allow_expired ? "of --allow-expired" :
-				      "the host's apt is told not to check (Acquire::Check-Valid-Until)");
+				      "the host's apt is told not to check "
+				      "(Acquire::Check-Valid-Until)");
 	return 0;
 }
 
@@ -163,8 +166,8 @@ static int release_job_init(struct release_job *j, struct http_job *job, struct 
 	if (!j->name)
 		return err_oom(err);
 	if (!m->n[a])
-		return err_set(err, -ENOENT, "%s: no mirror of the %s archive is known", j->it->suite,
-			       archive_names[a]);
+		return err_set(err, -ENOENT, "%s: no mirror of the %s archive is known",
+			       j->it->suite, archive_names[a]);
 	*job = (struct http_job){ .urls = (const char *const *)j->url, .n_urls = m->n[a],
 				  .name = j->name, .max_bytes = RELEASE_MAX_BYTES,
 				  .fd = memfd_create("kiln-inrelease", MFD_CLOEXEC),
@@ -231,7 +234,7 @@ static int remember_latest(const struct sources *s, const struct source *it, str
 	if (!path)
 		return err_oom(err);
 	if (load_latest(s, &before, NULL) == 0 && before.release->date > it->release->date)
-		warn(s, "%s: this mirror's InRelease is older than one seen before: the mirror is behind",
+		warn(s, "%s: the InRelease is older than one seen before: the mirror is behind",
 		     it->suite);
 	release_free(before.release);
 	if (!strcmp(before.sha256, it->sha256))

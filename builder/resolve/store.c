@@ -159,7 +159,8 @@ static bool same_file(int fd, const char *path)
 static int open_named(const char *path)
 {
 	for (unsigned i = 0; i < REOPEN_MAX; i++) {
-		_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+		_cleanup_close_ int fd =
+			open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 
 		if (fd < 0)
 			return -errno;
@@ -256,7 +257,8 @@ void store_part_close(struct store_part *p)
 	struct stat st;
 
 	if (p->fd >= 0) {
-		if (p->path && fstat(p->fd, &st) == 0 && st.st_size == 0 && same_file(p->fd, p->path))
+		if (p->path && fstat(p->fd, &st) == 0 && st.st_size == 0 &&
+		    same_file(p->fd, p->path))
 			unlink(p->path);
 		close(p->fd);
 	}

@@ -25,7 +25,10 @@ struct store {
 	char *dir; /* absolute or as given; exists */
 };
 
-/* $KILN_CACHE, $XDG_CACHE_HOME/kiln or ~/.cache/kiln: where kiln keeps what can be had again. Owned; NULL: out of memory. */
+/*
+ * $KILN_CACHE, $XDG_CACHE_HOME/kiln or ~/.cache/kiln: where kiln keeps what can be had
+ * again. Owned; NULL: out of memory.
+ */
 char *store_cache_dir(void);
 
 /* Open the store of the cache folder @cache_dir (NULL: store_cache_dir()), making its folders. */
@@ -36,7 +39,7 @@ struct store *store_free(struct store *s);
 /* Where the file with this hash lies or would lie; owned, NULL when out of memory. */
 char *store_path(const struct store *s, const char *sha256);
 
-/* True when the store holds @sha256 with @size_bytes (0: any size). The bytes are not hashed again. */
+/* True when the store holds @sha256 with @size_bytes (0: any). The bytes are not hashed again. */
 bool store_has(const struct store *s, const char *sha256, uint64_t size_bytes);
 
 /* Keep @len bytes of @data; @ret_sha256 (may be NULL) takes their hash. */

@@ -103,7 +103,8 @@ static int each_conflict(struct walk *w, struct package *p,
 	return r;
 }
 
-static int refuse_if_present(struct walk *w, struct package *p, const struct dep *d, struct err *err)
+static int refuse_if_present(struct walk *w, struct package *p, const struct dep *d,
+			     struct err *err)
 {
 	const struct package *q = victim_of(w, d, p);
 

@@ -20,7 +20,7 @@ struct walk {
 	unsigned long steps;
 	unsigned depth;
 	struct against *spare;
-	struct name *unpin; /* the first pinned name that stood in the way of an alternative, or NULL */
+	struct name *unpin; /* the first pinned name that stood in the way, or NULL */
 };
 
 /*

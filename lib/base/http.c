@@ -87,7 +87,7 @@ static int set_length(struct transfer *t, uint64_t len)
 	return 0;
 }
 
-/* The first bytes of a response: does it continue our file, start it anew, or is it an error page? */
+/* The first bytes of a response: does it continue our file, start it anew, or tell an error? */
 static int begin_body(struct transfer *t)
 {
 	t->body_seen = true;
@@ -218,7 +218,8 @@ static enum verdict judge_fault(struct transfer *t)
 {
 	if (t->fault == -EFBIG) {
 		t->job->rc = -EBADMSG;
-		snprintf(t->why, sizeof(t->why), "refused: the server sends more than the %llu bytes it should",
+		snprintf(t->why, sizeof(t->why),
+			 "refused: the server sends more than the %llu bytes it should",
 			 (unsigned long long)t->job->max_bytes);
 		return set_length(t, 0) < 0 ? FATAL : NEXT_URL;
 	}
@@ -275,7 +276,8 @@ static enum verdict judge(struct transfer *t, CURLcode code, struct err *err)
 		return judge_content(t, err);
 	}
 	t->job->rc = curl_rc(code);
-	snprintf(t->why, sizeof(t->why), "%s", t->curl_text[0] ? t->curl_text : curl_easy_strerror(code));
+	snprintf(t->why, sizeof(t->why), "%s",
+		 t->curl_text[0] ? t->curl_text : curl_easy_strerror(code));
 	return t->job->rc == -EPROTO || t->job->rc == -ENOENT ? NEXT_URL :
 	       t->job->rc == -ENOMEM			      ? FATAL :
 								RETRY;
