@@ -169,6 +169,7 @@ static int want_component(struct sources *s, const struct source *it, const char
 		return err_set(err, -ENOENT, "%s has no component '%s' for %s (it has: %s)",
 			       it->suite, component, s->recipe->architecture,
 			       it->release->components);
+	if (w.plain->size_bytes > INDEX_FILE_MAX_BYTES ||
 	    w.packed->size_bytes > INDEX_FILE_MAX_BYTES)
 		return err_set(err, -EBADMSG, "%s: index of %s is larger than any index may be",
 			       it->suite, component);
