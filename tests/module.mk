@@ -76,15 +76,24 @@ test:
 	$(Q)tests/run --label promises $(promise_cmds)
 
 demo_dir = $(O)/bake/demo/demo_1.0.0_amd64
+web_disk = $(O)/bake/web/web_1.0.0_amd64/web_1.0.0_amd64.raw
+minimal_disk = $(O)/bake/minimal/minimal_1.0.0_amd64/minimal_1.0.0_amd64.raw
+trixie_disk = $(O)/bake/demo-trixie/demo-trixie_1.0.0_amd64/demo-trixie_1.0.0_amd64.raw
+demo_disk = $(demo_dir)/demo_1.0.0_amd64.raw
+lab = $(O)/kiln test --output $(O)/lab/
 promise_cmds = \
-	'tests/golden/apt_agrees.sh $(O)' \
-	'tests/golden/engines_agree.sh $(O)' \
-	'tests/golden/mmdebstrap_agrees.sh $(O)' \
 	'tests/golden/verity_strangers.sh $(O)' \
 	'tests/golden/image_strangers.sh $(demo_dir)' \
+	'tests/golden/apt_agrees.sh $(O)/kiln $(bake_recipes:%=recipes/%.yaml) recipes/minimal.yaml@trixie recipes/examples/web.yaml@trixie' \
 	'tests/golden/reproducible.sh $(O) recipes/demo.yaml $(demo_dir)' \
+	'tests/golden/engines_agree.sh $(O) demo' \
+	'tests/golden/mmdebstrap_agrees.sh $(O) demo' \
 	'tests/golden/bad_input.sh $(O) recipes/demo.yaml' \
-	'$(O)/kiln test $(demo_dir)/demo_1.0.0_amd64.raw'
+	'tests/model/mutants.sh' \
+	'$(lab)minimal -j1 $(minimal_disk) 01-boots' \
+	'$(lab)trixie -j1 $(trixie_disk) 02-runs' \
+	'$(lab)web -j1 $(web_disk) 02-runs' \
+	'$(lab)demo -j1 $(demo_disk)'
 
 #: make bench        figures against the peer tools, as ratios of medians
 bench:
