@@ -71,7 +71,8 @@ static int mount_fresh(int root, const char *name, const char *type, unsigned lo
 static int bind_file(int root, const char *source, const char *name, unsigned long flags)
 {
 	char path[32];
-	_cleanup_close_ int fd = path_open_in_root(root, name, O_RDONLY | O_CREAT | O_NOFOLLOW, 0644);
+	_cleanup_close_ int fd =
+		path_open_in_root(root, name, O_RDONLY | O_CREAT | O_NOFOLLOW, 0644);
 
 	if (fd < 0)
 		return fd;

@@ -118,7 +118,9 @@ static bool filter_is(struct archive *a, enum deb_compression c)
 
 static int tar_open(struct tar *t, const struct deb *d, const struct deb_member *m, struct err *err)
 {
-	*t = (struct tar){ .deb = d, .at = m->offset_bytes, .end = m->offset_bytes + m->size_bytes };
+	*t = (struct tar){ .deb = d,
+			   .at = m->offset_bytes,
+			   .end = m->offset_bytes + m->size_bytes };
 	t->chunk = malloc(DEB_READ_BYTES);
 	t->a = archive_read_new();
 	if (!t->chunk || !t->a)

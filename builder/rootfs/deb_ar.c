@@ -85,7 +85,9 @@ static bool parse_tar_name(struct deb_member *m, const char *stem)
 	static const struct {
 		const char *ending;
 		enum deb_compression c;
-	} endings[] = { { "", DEB_PLAIN }, { ".gz", DEB_GZ }, { ".xz", DEB_XZ }, { ".zst", DEB_ZST } };
+	} endings[] = {
+		{ "", DEB_PLAIN }, { ".gz", DEB_GZ }, { ".xz", DEB_XZ }, { ".zst", DEB_ZST },
+	};
 	size_t n = strlen(stem);
 
 	if (strncmp(m->name, stem, n))

@@ -100,7 +100,8 @@ static void add_stanza(struct buf *status, const struct package *p)
 /* One line of a triggers file: returns the trigger's name (inside @line) and how, or NULL. */
 static char *parse_interest(char *line, bool *ret_noawait)
 {
-	char *word = strtok(line, " \t"), *name = word ? strtok(NULL, " \t") : NULL;
+	char *save = NULL, *word = strtok_r(line, " \t", &save);
+	char *name = word ? strtok_r(NULL, " \t", &save) : NULL;
 
 	if (!name || strncmp(word, "interest", 8))
 		return NULL;

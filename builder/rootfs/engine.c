@@ -78,7 +78,8 @@ static int run_preinst(const struct cage *cage, struct tree *t, const struct pac
 	char what[300];
 	char *env[] = { str_printf("DPKG_MAINTSCRIPT_PACKAGE=%s", p->name),
 			str_printf("DPKG_MAINTSCRIPT_ARCH=%s", p->deb->arch),
-			(char *)"DPKG_MAINTSCRIPT_NAME=preinst", (char *)"DPKG_ADMINDIR=/var/lib/dpkg",
+			(char *)"DPKG_MAINTSCRIPT_NAME=preinst",
+			(char *)"DPKG_ADMINDIR=/var/lib/dpkg",
 			(char *)"DPKG_ROOT=", (char *)"DPKG_RUNNING_VERSION=1.21.22",
 			(char *)"DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1", NULL };
 	char *argv[] = { (char *)"/" CONTROL_DIR "/preinst", (char *)"install", NULL };

@@ -81,8 +81,8 @@ static int set_names(struct build *b)
 						"127.0.1.1\t%s\n"
 						"::1\t\tlocalhost ip6-localhost ip6-loopback\n",
 						name);
-	static const char fstab[] = "# The root is verified and read-only; kiln's early init mounts "
-				    "the state\n# partition. Nothing needs to stand here.\n";
+	static const char fstab[] = "# The root is verified and read-only; kiln's early init\n"
+				    "# mounts the state partition. Nothing needs to stand here.\n";
 	int r;
 
 	if (!hostname || !hosts)
@@ -237,8 +237,10 @@ static int make_mount_points(struct build *b)
 {
 	static const char *const dirs[] = { "state", "root", "var",  "run",  "tmp", "proc",
 					    "sys",   "dev",  "boot", "home", "mnt", "var/tmp" };
-	static const char *const emptied[] = { "run", "tmp", "dev", "proc", "sys", "boot", "var/tmp" };
-	const struct tree_attr sticky = { 01777, 0, 0, TREE_NOW }, secret = { 0700, 0, 0, TREE_NOW };
+	static const char *const emptied[] = { "run", "tmp",  "dev",	"proc",
+					       "sys", "boot", "var/tmp" };
+	const struct tree_attr sticky = { 01777, 0, 0, TREE_NOW };
+	const struct tree_attr secret = { 0700, 0, 0, TREE_NOW };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(dirs); i++)

@@ -45,7 +45,7 @@ static int find_version(struct build *b, char version[VERSION_MAX_BYTES], struct
 				       "kernel: the image has two kernels, %s and %s", version,
 				       e->d_name);
 		if (strlen(e->d_name) < VERSION_MAX_BYTES)
-			strcpy(version, e->d_name);
+			memcpy(version, e->d_name, strlen(e->d_name) + 1);
 	}
 	return version[0] ? 0 :
 			    err_set(err, -EINVAL,

@@ -58,7 +58,8 @@ static const struct {
 	{ "etc/dropbear/dropbear_*_host_key", "an ssh host key; every machine must make its own" },
 	{ "var/lib/systemd/random-seed", "a random seed; every machine must make its own" },
 	{ "var/lib/urandom/random-seed", "a random seed; every machine must make its own" },
-	{ "var/lib/systemd/credential.secret", "a credential secret; every machine must make its own" },
+	{ "var/lib/systemd/credential.secret",
+	  "a credential secret; every machine must make its own" },
 	{ "usr/sbin/policy-rc.d", "it would keep services from starting" },
 	{ "etc/apt/auth.conf", "passwords of package sources" },
 	{ "etc/apt/auth.conf.d/*", "passwords of package sources" },
@@ -159,7 +160,8 @@ static void check_rights(struct lint *l, const struct look *f)
 				      "setuid, and not declared under image.setuid" :
 				      "setgid, and not declared under image.setuid");
 	else {
-		_cleanup_close_ int fd = openat(f->dirfd, f->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		_cleanup_close_ int fd =
+			openat(f->dirfd, f->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
 		if (fd >= 0 && fgetxattr(fd, "security.capability", caps, sizeof(caps)) > 0)
 			finding(l, f, "file capabilities, and not declared under image.setuid");

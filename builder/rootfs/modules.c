@@ -271,9 +271,10 @@ static const struct {
 	    "megaraid_sas" } },
 };
 
-static const char *const always[] = { "crc32c_intel", "crc32c_generic", "libcrc32c", "sha256_ssse3",
-				      "sha256_generic", "dm_mod", "dm_verity", "squashfs", "overlay",
-				      "ext4", "efivarfs" };
+static const char *const always[] = {
+	"crc32c_intel", "crc32c_generic", "libcrc32c", "sha256_ssse3", "sha256_generic", "dm_mod",
+	"dm_verity",	"squashfs",	  "overlay",   "ext4",	       "efivarfs",
+};
 
 static int add_optional(const struct modules *m, const char *name, struct recipe_strv *out)
 {
@@ -321,7 +322,10 @@ int rootfs_initrd_modules(const char *tree, const char *kernel_version,
 	modules_done(&m);
 	if (r < 0) {
 		rootfs_strv_done(&out);
-		return r == -ENOMEM ? err_oom(err) : r;
+		return r == -ENOMEM || r == -ELOOP ?
+			       err_errno(err, r, "kernel %s: ordering the modules",
+					 kernel_version) :
+			       r;
 	}
 	*ret = out;
 	return 0;

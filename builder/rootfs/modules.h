@@ -29,7 +29,7 @@ struct modules {
 	char *builtin, *softdep, *alias; /* texts of those files; "" when missing */
 };
 
-/* Read the index of @version. 0, -ENOENT when there is no such kernel, or another negative errno. */
+/* Read the index of @version. 0, -ENOENT when there is no such kernel, another negative errno. */
 int modules_read(struct tree *t, const char *version, struct modules *ret, struct err *err);
 
 /* Release what @m holds; it may be all zero. */

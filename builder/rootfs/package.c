@@ -53,10 +53,11 @@ static int check_stanza(const struct package *p, const char *deb, struct err *er
 		return err_set(err, -EBADMSG, "%s: a NUL byte in the control file", deb);
 	for (const char *line = f->data; *line;) {
 		size_t n = strcspn(line, "\n");
+		bool blank = strspn(line, " \t\r") >= n;
 
-		if (strspn(line, " \t\r") >= n && line[n] && line[n + 1 + strspn(line + n + 1, "\n")])
-			return err_set(err, -EBADMSG, "%s: more than one stanza in the control file",
-				       deb);
+		if (blank && line[n] && line[n + 1 + strspn(line + n + 1, "\n")])
+			return err_set(err, -EBADMSG,
+				       "%s: more than one stanza in the control file", deb);
 		line += n + (line[n] == '\n');
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
@@ -73,8 +74,9 @@ static int check_is(const struct package *p, const char *deb, const char *field,
 		    struct err *err)
 {
 	_cleanup_free_ char *have = package_field(p, field);
+	bool everywhere = have && !strcmp(field, "Architecture") && !strcmp(have, "all");
 
-	if (have && (!strcmp(have, want) || (!strcmp(field, "Architecture") && !strcmp(have, "all"))))
+	if (have && (!strcmp(have, want) || everywhere))
 		return 0;
 	return err_set(err, -EBADMSG, "%s: its %s is '%s', the lock says '%s'", deb, field,
 		       have ?: "missing", want);
@@ -82,7 +84,9 @@ static int check_is(const struct package *p, const char *deb, const char *field,
 
 static bool plain_name(const char *s)
 {
-	return s && *s && *s != '.' && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == strlen(s);
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789+-.";
+
+	return s && *s && *s != '.' && strspn(s, allowed) == strlen(s);
 }
 
 static int read_conffiles(struct package *p, const char *deb, struct err *err)

@@ -163,8 +163,8 @@ static void a_script_cannot_reach_the_machine(void **state)
 	(void)state;
 	NEED_SANDBOX();
 	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
-		_cleanup_free_ char *script = str_printf("if ( %s ) 2>/dev/null; then exit 0; fi; exit 3",
-							 tries[i]);
+		_cleanup_free_ char *script = str_printf(
+			"if ( %s ) 2>/dev/null; then exit 0; fi; exit 3", tries[i]);
 
 		if (shell(script, NULL) != 3)
 			fail_msg("allowed: %s", tries[i]);
@@ -180,8 +180,9 @@ static void mounts_stay_inside_and_leave_nothing(void **state)
 	(void)state;
 	NEED_SANDBOX();
 	assert_int_equal(io_read_file("/proc/mounts", 1u << 20, &before, NULL, &err), 0);
-	assert_int_equal(shell("echo x >/run/x; echo x >/tmp/x; echo x >/dev/shm/x; sleep 100 &", NULL),
-			 0);
+	assert_int_equal(
+		shell("echo x >/run/x; echo x >/tmp/x; echo x >/dev/shm/x; sleep 100 &", NULL),
+		0);
 	assert_int_equal(io_read_file("/proc/mounts", 1u << 20, &after, NULL, &err), 0);
 	assert_string_equal(before, after);
 	for (size_t i = 0; i < 3; i++) {

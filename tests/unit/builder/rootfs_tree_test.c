@@ -52,7 +52,8 @@ static int unpack(const struct tar_item (*items)[4], const size_t *n_items, size
 
 		snprintf(name[i], sizeof(name[i]), "p%zu", i);
 		snprintf(path[i], sizeof(path[i]), "%s/p%zu.deb", dir, i);
-		snprintf(control, sizeof(control), "Package: p%zu\nVersion: 1\nArchitecture: all\n", i);
+		snprintf(control, sizeof(control),
+			 "Package: p%zu\nVersion: 1\nArchitecture: all\n", i);
 		bytes = deb_make(control, items[i], n_items[i]);
 		{
 			_cleanup_close_ int fd =
@@ -180,7 +181,8 @@ static void a_control_file_says_what_the_lock_says(void **state)
 		{ "Package: p\nVersion: 1\nArchitecture: arm64\n", "its Architecture is 'arm64'" },
 		{ "Package: p\nVersion: 1\nArchitecture: all\nStatus: install ok installed\n",
 		  "'Status' field" },
-		{ "Package: p\nVersion: 1\nArchitecture: all\n\nPackage: evil\n", "more than one stanza" },
+		{ "Package: p\nVersion: 1\nArchitecture: all\n\nPackage: evil\n",
+		  "more than one stanza" },
 	};
 	const struct tar_item none[1] = { { .name = "./", .type = '5' } };
 	char path[128];
