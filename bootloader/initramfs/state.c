@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "bootloader/initramfs/boot.h"
@@ -81,12 +82,25 @@ int step_grow(struct boot *b, struct err *err)
 	return rawdisk_resize(&b->disk, &p, err);
 }
 
+/*
+ * mke2fs asks for random UUIDs without waiting, then sleeps a second over each refusal. Waiting for
+ * the kernel's generator once is much shorter: the wait itself makes the kernel collect.
+ */
+static void wait_for_randomness(void)
+{
+	uint8_t byte;
+
+	while (getrandom(&byte, sizeof(byte), 0) < 0 && errno == EINTR)
+		;
+}
+
 static int format(struct boot *b, const char *device, struct err *err)
 {
 	char *const argv[] = { "/usr/sbin/mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096",
 			       "-L", "kiln-state", "-E", FORMAT_OPTIONS, (char *)device, NULL };
 	int r;
 
+	wait_for_randomness();
 	r = record_format_begin(&b->record);
 	if (r)
 		return err_errno(err, r, "boot-state");
