@@ -93,7 +93,11 @@ static int read_special(int dirfd, const char *name, const struct stat *st,
 static int add(struct walk *w, int dirfd, const char *name, const struct stat *st, struct err *err)
 {
 	struct manifest_entry *e;
+	struct statx sx;
 
+	/* Not st->st_mtim: libraries that fake the clock shift what stat() says. */
+	if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW, STATX_MTIME, &sx) < 0)
+		return err_errno(err, -errno, "cannot look at /%s", w->path);
 	if (w->m.n == w->cap) {
 		size_t cap = w->cap ? 2 * w->cap : 4096;
 
@@ -110,7 +114,7 @@ static int add(struct walk *w, int dirfd, const char *name, const struct stat *s
 		.mode = st->st_mode & 07777,
 		.uid = st->st_uid,
 		.gid = st->st_gid,
-		.mtime_s = st->st_mtim.tv_sec,
+		.mtime_s = sx.stx_mtime.tv_sec,
 	};
 	return e->path ? read_special(dirfd, name, st, e, err) : err_oom(err);
 }
