@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +40,8 @@ static int add_check(struct health_conf *conf, enum health_kind kind, const char
 		return err_set(err, -EINVAL, "line %u: more than %d checks", line,
 			       HEALTH_CHECKS_MAX);
 	c->kind = kind;
-	strcpy(c->value, value); /* its length was checked by parse_line() */
+	/* parse_line() saw to the length. */
+	snprintf(c->value, sizeof(c->value), "%s", value);
 	if (kind == HEALTH_RUN && value[0] != '/')
 		return err_set(err, -EINVAL, "line %u: RUN wants an absolute path", line);
 	if (kind == HEALTH_UNIT && value[0] == '-')

@@ -79,18 +79,18 @@ static bool base64_decode(const char *in, size_t len, uint8_t *out, size_t max, 
 
 int sigfile_write(const struct sigfile *sig, uint8_t ret_bytes[SIGFILE_BYTES], struct err *err)
 {
-	char hex[DIGEST_HEX_SIZE], *p = (char *)ret_bytes;
+	char hex[DIGEST_HEX_SIZE], *p = (char *)ret_bytes, *end = p + SIGFILE_BYTES;
 
 	if (sig->der_len == 0 || sig->der_len > CMS_DER_MAX)
 		return err_set(err, -EINVAL, "a signature of %zu bytes does not fit", sig->der_len);
 	memset(ret_bytes, 0, SIGFILE_BYTES);
 	digest_hex(sig->root, 32, hex);
-	p += sprintf(p, "{\"rootHash\":\"%s\",", hex);
+	p += snprintf(p, (size_t)(end - p), "{\"rootHash\":\"%s\",", hex);
 	if (sig->has_fingerprint) {
 		digest_hex(sig->fingerprint, 32, hex);
-		p += sprintf(p, "\"certificateFingerprint\":\"%s\",", hex);
+		p += snprintf(p, (size_t)(end - p), "\"certificateFingerprint\":\"%s\",", hex);
 	}
-	p += sprintf(p, "\"signature\":\"");
+	p += snprintf(p, (size_t)(end - p), "\"signature\":\"");
 	p += base64_encode(sig->der, sig->der_len, p);
 	memcpy(p, "\"}\n", 3);
 	return 0;
