@@ -60,6 +60,11 @@ static inline void blk_freep(struct blk **b)
 }
 #define _cleanup_blk_ __attribute__((cleanup(blk_freep)))
 
+/*
+ * All @len bytes at @offset_bytes, of any alignment, or a negative errno: -ENXIO
+ * outside the device, -EROFS for a write to what is read only. A write is durable
+ * only after blk_flush().
+ */
 int blk_read(struct blk *b, uint64_t offset_bytes, void *data, size_t len);
 int blk_write(struct blk *b, uint64_t offset_bytes, const void *data, size_t len);
 /* Return only when everything written before is durable (fdatasync). */

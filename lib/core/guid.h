@@ -31,6 +31,7 @@ bool guid_parse(const char *text, struct guid *ret);
 /* Write 36 lowercase characters and a NUL. */
 void guid_format(const struct guid *g, char out[GUID_TEXT_SIZE]);
 
+/* The same 16 bytes; all of them zero (a table entry not in use). */
 bool guid_equal(const struct guid *a, const struct guid *b);
 bool guid_is_zero(const struct guid *g);
 

@@ -11,6 +11,7 @@
 #if __STDC_HOSTED__
 #include <string.h>
 #else
+/* As in C17 7.24; memcpy and memset are also what the compiler itself calls. */
 void *memcpy(void *restrict to, const void *restrict from, size_t len);
 void *memmove(void *to, const void *from, size_t len);
 void *memset(void *to, int c, size_t len);

@@ -19,6 +19,7 @@ struct sha256 {
 	uint8_t block[SHA256_BLOCK_BYTES];
 };
 
+/* Start anew; then add, in pieces of any length. */
 void sha256_init(struct sha256 *s);
 void sha256_add(struct sha256 *s, const void *data, size_t len);
 /* Write the digest; @s must be sha256_init()ed before it is used again. */
