@@ -116,7 +116,9 @@ static int add_checks(struct additions *a, const struct recipe *r, struct err *e
 						       path_base(c->run)));
 
 			rc = add(a,
-				 (struct rootfs_inject){ .source = c->run, .dest = dest, .mode = 0755 },
+				 (struct rootfs_inject){ .source = c->run,
+							 .dest = dest,
+							 .mode = 0755 },
 				 err);
 			if (rc == 0)
 				buf_addf(&b, "RUN=%s\n", dest);

@@ -162,7 +162,8 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 		.faithful = !strcmp(o.engine, "faithful"), .keep = o.keep, .verbose = o.verbose,
 	};
 	if (!p.faithful && strcmp(o.engine, "fast") != 0) {
-		err_set(err, -EINVAL, "build: --engine is 'fast' or 'faithful', not '%s'", o.engine);
+		err_set(err, -EINVAL, "build: --engine is 'fast' or 'faithful', not '%s'",
+			o.engine);
 		return EXIT_USAGE;
 	}
 	if (o.verbose)

@@ -122,7 +122,7 @@ struct bs_slot {
 	enum bs_status status;
 	uint8_t priority; /* higher is tried first; 0 to 15 */
 	uint8_t tries_left; /* starts left for a slot not yet good */
-	uint8_t tries_max; /* tries of a fresh install; for a good slot, unconfirmed boots allowed */
+	uint8_t tries_max; /* of a fresh install; for a good slot, unconfirmed boots allowed */
 	bool good; /* confirmed at least once since it was written */
 	uint8_t unconfirmed; /* starts since the last confirm; saturates at 255 */
 	enum bs_stage stage; /* furthest stage of its last boot */

@@ -113,12 +113,14 @@ static void encode_mbr(const struct gpt *gpt, uint8_t *mbr)
 {
 	uint64_t sectors = gpt->disk_sectors - 1;
 
+	if (sectors > UINT32_MAX)
+		sectors = UINT32_MAX;
 	memset(mbr, 0, gpt->sector_bytes);
 	mbr[MBR_O_ENTRY_START_CHS + 1] = 2; /* sector 2: LBA 1 */
 	mbr[MBR_O_ENTRY_TYPE] = MBR_TYPE_PROTECTIVE;
 	memset(mbr + MBR_O_ENTRY_END_CHS, 0xff, 3);
 	le32_store(mbr + MBR_O_ENTRY_LBA, GPT_PRIMARY_LBA);
-	le32_store(mbr + MBR_O_ENTRY_SECTORS, sectors > UINT32_MAX ? UINT32_MAX : (uint32_t)sectors);
+	le32_store(mbr + MBR_O_ENTRY_SECTORS, (uint32_t)sectors);
 	mbr[MBR_O_SIGNATURE] = 0x55;
 	mbr[MBR_O_SIGNATURE + 1] = 0xaa;
 }

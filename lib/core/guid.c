@@ -62,7 +62,7 @@ struct guid guid_from_text_bytes(const uint8_t hex16[GUID_BYTES])
 
 void guid_mark_custom(struct guid *g)
 {
-	/* The version is the top digit of the third field, stored little-endian in bytes 6 and 7. */
+	/* The version is the top digit of the third field: little-endian in bytes 6 and 7. */
 	g->bytes[7] = (uint8_t)((g->bytes[7] & 0x0f) | 0x80);
 	g->bytes[8] = (uint8_t)((g->bytes[8] & 0x3f) | 0x80);
 }
