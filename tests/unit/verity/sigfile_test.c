@@ -82,7 +82,8 @@ static void anything_else_is_refused(void **state)
 		{ "{\"rootHash\":\"" HEX "\",\"signature\":\"AQID\"}{}", "zeroes to the end" },
 		{ "{\"rootHash\":\"" HEX "\",\"rootHash\":\"" HEX "\",\"signature\":\"AQID\"}", "each key once" },
 		{ "{\"rootHash\":\"" HEX "0\",\"signature\":\"AQID\"}", "64 hex digits" },
-		{ "{\"rootHash\":\"0A112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\",\"signature\":\"AQID\"}", "lowercase" },
+		{ "{\"rootHash\":\"0A112233445566778899aabbccddeeff"
+		  "00112233445566778899aabbccddeeff\",\"signature\":\"AQID\"}", "lowercase" },
 		{ "{\"rootHash\":12,\"signature\":\"AQID\"}", "expected a string" },
 		{ "{\"rootHash\":\"" HEX "\",\"signature\":\"AQI\"}", "base64" },
 		{ "{\"rootHash\":\"" HEX "\",\"signature\":\"\"}", "base64" },
