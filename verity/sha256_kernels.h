@@ -1,5 +1,5 @@
 /*
- * What the SHA-256 kernels share: the round constants and their entry points.
+ * The entry points of the SHA-256 kernels; the round constants are sha256_k.
  * Private to verity/sha256*.c; everyone else uses verity/sha256mb.h.
  */
 #ifndef VERITY_SHA256_KERNELS_H
@@ -9,8 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* FIPS 180-4 section 4.2.2, aligned so that vectors of four can be loaded. */
-extern const uint32_t sha256_k[64];
+#include "lib/core/sha256.h"
 
 #if defined(__x86_64__)
 /* Two interleaved streams of the SHA instructions. */

@@ -4,7 +4,7 @@
 #include "lib/core/bytes.h"
 #include "lib/core/platform.h"
 
-static const uint32_t k[64] = {
+_Alignas(64) const uint32_t sha256_k[64] = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
 	0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
 	0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
@@ -29,7 +29,7 @@ static uint32_t sigma1(uint32_t x) { return ror(x, 17) ^ ror(x, 19) ^ x >> 10; }
 
 /* One round; the caller rotates the names instead of the values. */
 #define ROUND(a, b, c, d, e, f, g, h, i) do { \
-	uint32_t t1 = h + big_sigma1(e) + (g ^ (e & (f ^ g))) + k[i] + w[(i) & 15]; \
+	uint32_t t1 = h + big_sigma1(e) + (g ^ (e & (f ^ g))) + sha256_k[i] + w[(i) & 15]; \
 	d += t1; \
 	h = t1 + big_sigma0(a) + ((a & b) | (c & (a | b))); \
 } while (0)

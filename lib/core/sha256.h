@@ -12,6 +12,9 @@
 #define SHA256_BYTES 32
 #define SHA256_BLOCK_BYTES 64
 
+/* The round constants (section 4.2.2), aligned so that verity/ can load vectors of them. */
+extern const uint32_t sha256_k[64];
+
 /* A hash in progress. */
 struct sha256 {
 	uint32_t h[8];
