@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
+#include "lib/core/bytes.h"
 
 struct digest {
 	EVP_MD_CTX *ctx;
@@ -98,35 +100,10 @@ int digest_file(const char *path, uint8_t out[DIGEST_BYTES], uint64_t *ret_len, 
 
 void digest_hex(const uint8_t *bytes, size_t len, char *out)
 {
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < len; i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	out[2 * len] = '\0';
-}
-
-static int nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	bytes_to_hex(bytes, len, out);
 }
 
 int digest_unhex(const char *hex, uint8_t *out, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		int hi = nibble(hex[2 * i]);
-		int lo = hi < 0 ? -1 : nibble(hex[2 * i + 1]);
-
-		if (lo < 0)
-			return -EINVAL;
-		out[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return hex[2 * len] ? -EINVAL : 0;
+	return bytes_from_hex(hex, strnlen(hex, 2 * len + 1), out, len) ? 0 : -EINVAL;
 }

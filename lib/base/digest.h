@@ -34,7 +34,7 @@ void digest_md5(const void *data, size_t len, uint8_t out[DIGEST_MD5_BYTES]);
 
 /* Lowercase hex of @len bytes into @out (2*len+1 chars). */
 void digest_hex(const uint8_t *bytes, size_t len, char *out);
-/* Parse exactly 2*@len hex digits (either case), then the NUL; 0 or -EINVAL. */
+/* Parse exactly 2*@len hex digits (either case), then the NUL; 0, or -EINVAL and @out alone. */
 int digest_unhex(const char *hex, uint8_t *out, size_t len);
 
 #endif
