@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/base/digest.h"
+#include "lib/base/err.h"
 
 int verity_layout(uint64_t data_bytes, struct verity_layout *ret_layout)
 {
@@ -28,6 +29,21 @@ int verity_layout(uint64_t data_bytes, struct verity_layout *ret_layout)
 	}
 	l.hash_blocks = position;
 	*ret_layout = l;
+	return 0;
+}
+
+int verity_check_input(uint64_t data_bytes, size_t salt_len, struct verity_layout *ret_layout,
+		       struct err *err)
+{
+	int r;
+
+	if (salt_len > VERITY_SALT_MAX)
+		return err_set(err, -EINVAL, "a verity salt has at most %d bytes, not %zu",
+			       VERITY_SALT_MAX, salt_len);
+	r = verity_layout(data_bytes, ret_layout);
+	if (r)
+		return err_errno(err, r, "%llu bytes cannot be hashed in blocks of %d",
+				 (unsigned long long)data_bytes, VERITY_BLOCK_BYTES);
 	return 0;
 }
 

@@ -52,6 +52,10 @@ struct verity_options {
  */
 int verity_layout(uint64_t data_bytes, struct verity_layout *ret_layout);
 
+/* verity_layout() that says in words what is wrong, and refuses too long a salt (-EINVAL). */
+int verity_check_input(uint64_t data_bytes, size_t salt_len, struct verity_layout *ret_layout,
+		       struct err *err);
+
 /*
  * kiln's own salt and UUID, functions of names only so that a rebuild gives the
  * same bytes. The salt depends on the image's name and not on its version: an

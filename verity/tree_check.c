@@ -74,13 +74,9 @@ int verity_tree_check(int data_fd, uint64_t data_bytes, int hash_fd, const uint8
 	struct verity_layout l;
 	int r;
 
-	if (salt_len > VERITY_SALT_MAX)
-		return err_set(err, -EINVAL, "a verity salt has at most %d bytes, not %zu",
-			       VERITY_SALT_MAX, salt_len);
-	r = verity_layout(data_bytes, &l);
+	r = verity_check_input(data_bytes, salt_len, &l, err);
 	if (r)
-		return err_errno(err, r, "%llu bytes are no run of blocks of %d",
-				 (unsigned long long)data_bytes, VERITY_BLOCK_BYTES);
+		return r;
 	/* @level counts what is checked: levels is the top hash block, 0 the data. */
 	for (unsigned level = l.levels + 1; level-- > 0;) {
 		struct level_checker c = { .hash_fd = hash_fd };

@@ -106,13 +106,9 @@ int verity_tree_write(int data_fd, uint64_t data_bytes, const uint8_t *salt, siz
 	struct verity_layout l;
 	int r;
 
-	if (salt_len > VERITY_SALT_MAX)
-		return err_set(err, -EINVAL, "a verity salt has at most %d bytes, not %zu",
-			       VERITY_SALT_MAX, salt_len);
-	r = verity_layout(data_bytes, &l);
+	r = verity_check_input(data_bytes, salt_len, &l, err);
 	if (r)
-		return err_errno(err, r, "%llu bytes cannot be hashed in blocks of %d",
-				 (unsigned long long)data_bytes, VERITY_BLOCK_BYTES);
+		return r;
 	job.blocks = l.data_blocks;
 	if (opts) {
 		job.threads = opts->threads;
