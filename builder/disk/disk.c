@@ -13,6 +13,7 @@
 
 #include "builder/disk/esp.h"
 #include "builder/disk/inputs.h"
+#include "builder/disk/region.h"
 #include "builder/disk/table.h"
 #include "lib/base/atomic_file.h"
 #include "lib/base/buf.h"
@@ -25,39 +26,6 @@
 #include "lib/core/gpt.h"
 
 _Static_assert(BS_TRIES_MAX == 15, "disk.h names the limit of tries");
-
-/* A part of a file as lib/core sees a disk. */
-struct region {
-	int fd;
-	uint64_t offset_bytes;
-};
-
-static int region_read(void *ctx, uint64_t offset_bytes, void *data, size_t len)
-{
-	struct region *reg = ctx;
-
-	return io_pread_all(reg->fd, data, len, reg->offset_bytes + offset_bytes);
-}
-
-static int region_write(void *ctx, uint64_t offset_bytes, const void *data, size_t len)
-{
-	struct region *reg = ctx;
-
-	return io_pwrite_all(reg->fd, data, len, reg->offset_bytes + offset_bytes);
-}
-
-/* The whole file is synced once, before the rename. */
-static int region_flush(void *ctx)
-{
-	(void)ctx;
-	return 0;
-}
-
-static struct disk_ops region_ops(struct region *reg)
-{
-	return (struct disk_ops){ .ctx = reg, .read = region_read, .write = region_write,
-				  .flush = region_flush };
-}
 
 static int put_file(int out, const struct disk_part *part, const struct disk_input *in,
 		    struct err *err)
@@ -101,8 +69,8 @@ static int put_boot_state(int out, const struct disk_part *part, const struct sl
 			  unsigned tries, struct err *err)
 {
 	static struct bs_disk disk;
-	struct region reg = { .fd = out, .offset_bytes = part->offset_bytes };
-	struct disk_ops ops = region_ops(&reg);
+	struct disk_region reg = { .fd = out, .offset_bytes = part->offset_bytes };
+	struct disk_ops ops = disk_region_ops(&reg);
 	struct bs bs;
 	int r = bs_init_fresh(d, tries, &bs);
 
@@ -117,8 +85,8 @@ static int put_table(int out, const struct disk_options *o, const struct disk_la
 {
 	static struct gpt gpt;
 	uint8_t scratch[GPT_HEAD_BYTES(TABLE_SECTOR_BYTES)];
-	struct region reg = { .fd = out };
-	struct disk_ops ops = region_ops(&reg);
+	struct disk_region reg = { .fd = out };
+	struct disk_ops ops = disk_region_ops(&reg);
 	int r = table_fill(o, layout, &gpt, err);
 
 	if (r < 0)

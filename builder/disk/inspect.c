@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "builder/disk/region.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/digest.h"
 #include "lib/base/err.h"
@@ -15,23 +16,11 @@
 
 #define UKI_READ_MAX_BYTES (1u << 30)
 
-struct source {
-	int fd;
-	uint64_t offset_bytes;
-};
-
-static int source_read(void *ctx, uint64_t offset_bytes, void *data, size_t len)
-{
-	struct source *s = ctx;
-
-	return io_pread_all(s->fd, data, len, s->offset_bytes + offset_bytes);
-}
-
 static int read_table(int fd, struct disk_facts *f, const char *path, struct err *err)
 {
 	static const uint32_t sector_sizes[] = { 512, 4096 };
-	struct source src = { .fd = fd };
-	const struct disk_ops ops = { .ctx = &src, .read = source_read };
+	struct disk_region reg = { .fd = fd };
+	const struct disk_ops ops = disk_region_ops(&reg);
 	int r = GPT_E_BOTH_BAD;
 
 	for (size_t i = 0; r != GPT_OK && i < ARRAY_SIZE(sector_sizes); i++)
@@ -52,8 +41,8 @@ static int find(const struct disk_facts *f, const char *name, struct gpt_partiti
 
 static void read_state(int fd, const struct gpt_partition *part, struct disk_facts *f)
 {
-	struct source src = { fd, gpt_offset_bytes(&f->gpt, part) };
-	const struct disk_ops ops = { .ctx = &src, .read = source_read };
+	struct disk_region reg = { fd, gpt_offset_bytes(&f->gpt, part) };
+	const struct disk_ops ops = disk_region_ops(&reg);
 	struct bs_disk *disk = calloc(1, sizeof(*disk));
 
 	f->bs_error = disk ? bs_load(disk, &ops, &f->bs) : -ENOMEM;

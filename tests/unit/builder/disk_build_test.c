@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "builder/disk/inspect.h"
+#include "builder/disk/region.h"
 #include "builder/uki/uki.h"
 #include "lib/base/atomic_file.h"
 #include "lib/base/buf.h"
@@ -121,18 +122,6 @@ static int teardown(void **state)
 	return path_remove_tree(dir);
 }
 
-struct region {
-	int fd;
-	uint64_t offset_bytes;
-};
-
-static int region_read(void *ctx, uint64_t offset_bytes, void *data, size_t len)
-{
-	struct region *r = ctx;
-
-	return io_pread_all(r->fd, data, len, r->offset_bytes + offset_bytes);
-}
-
 static int build(void)
 {
 	err_init(&err);
@@ -190,8 +179,8 @@ static uint64_t check_table(const struct gpt *gpt, struct gpt_partition part[11]
 static void check_boot_state(int fd, uint64_t at)
 {
 	static struct bs_disk disk;
-	struct region reg = { fd, at };
-	struct disk_ops ops = { .ctx = &reg, .read = region_read };
+	struct disk_region reg = { fd, at };
+	struct disk_ops ops = disk_region_ops(&reg);
 	struct bs bs;
 
 	assert_int_equal(bs_load(&disk, &ops, &bs), BS_OK);
@@ -223,8 +212,8 @@ static void a_disk_reads_back_as_planned(void **state)
 {
 	_cleanup_close_ int fd = -1;
 	static struct gpt gpt;
-	struct region reg = { .offset_bytes = 0 };
-	struct disk_ops ops = { .ctx = &reg, .read = region_read };
+	struct disk_region reg = { .offset_bytes = 0 };
+	struct disk_ops ops = disk_region_ops(&reg);
 	struct gpt_partition part[11];
 	struct guid half;
 	struct stat st;
