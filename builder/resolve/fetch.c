@@ -67,7 +67,7 @@ static int find_missing(const struct lock *lock, const struct store *store, stru
 	for (size_t i = 0; i < lock->n_packages; i++) {
 		const struct lock_package *p = &lock->packages[i];
 
-		if (store_has(store, p->sha256, p->size_bytes))
+		if (store_intact(store, p->sha256, p->size_bytes))
 			continue;
 		b->items[b->n++] = (struct item){ .package = p, .store = store,
 						  .part = STORE_PART_INIT };

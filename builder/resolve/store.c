@@ -86,6 +86,21 @@ bool store_has(const struct store *s, const char *sha256, uint64_t size_bytes)
 	       (!size_bytes || (uint64_t)st.st_size == size_bytes);
 }
 
+bool store_intact(const struct store *s, const char *sha256, uint64_t size_bytes)
+{
+	_cleanup_free_ char *path = store_path(s, sha256);
+	uint8_t hash[DIGEST_BYTES];
+	char hex[DIGEST_HEX_SIZE];
+
+	if (!path || !store_has(s, sha256, size_bytes) || digest_file(path, hash, NULL, NULL) < 0)
+		return false;
+	digest_hex(hash, sizeof(hash), hex);
+	if (!strcmp(hex, sha256))
+		return true;
+	unlink(path);
+	return false;
+}
+
 static int make_shard(const struct store *s, const char *sha256, struct err *err)
 {
 	char shard[] = "sha256/xx";

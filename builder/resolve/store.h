@@ -42,6 +42,12 @@ char *store_path(const struct store *s, const char *sha256);
 /* True when the store holds @sha256 with @size_bytes (0: any). The bytes are not hashed again. */
 bool store_has(const struct store *s, const char *sha256, uint64_t size_bytes);
 
+/*
+ * True when the store holds @sha256 with @size_bytes and its bytes still have that hash.
+ * What the disk changed is removed, so that it is fetched anew.
+ */
+bool store_intact(const struct store *s, const char *sha256, uint64_t size_bytes);
+
 /* Keep @len bytes of @data; @ret_sha256 (may be NULL) takes their hash. */
 int store_put(const struct store *s, const void *data, size_t len, char ret_sha256[DIGEST_HEX_SIZE],
 	      struct err *err);

@@ -307,6 +307,25 @@ static int find_ids(struct sandbox *sb, struct err *err)
 		       no_gid ? " --add-subgids 100000-165535" : "", name);
 }
 
+/* Root of a user namespace may have fewer ids than files in an image have owners. */
+static int check_root_ids(struct err *err)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/uid_map", "re");
+	unsigned long long inside, outside, count, total = 0;
+
+	if (!f)
+		return err_errno(err, -errno, "cannot read /proc/self/uid_map");
+	while (fscanf(f, "%llu %llu %llu", &inside, &outside, &count) == 3)
+		total += count;
+	if (total >= SANDBOX_IDS)
+		return 0;
+	return err_set(err, -EPERM,
+		       "root here is root of a user namespace with only %llu ids, and the owners "
+		       "of files in the image need %u\n  run kiln outside of it, as an ordinary "
+		       "user, or give it a range in /etc/subuid and /etc/subgid",
+		       total, SANDBOX_IDS);
+}
+
 int sandbox_new(struct sandbox **ret, struct err *err)
 {
 	_cleanup_free_ struct sandbox *sb = calloc(1, sizeof(*sb));
@@ -317,11 +336,9 @@ int sandbox_new(struct sandbox **ret, struct err *err)
 	sb->uid = geteuid();
 	sb->gid = getegid();
 	sb->plain_root = sb->uid == 0;
-	if (!sb->plain_root) {
-		r = find_ids(sb, err);
-		if (r < 0)
-			return r;
-	}
+	r = sb->plain_root ? check_root_ids(err) : find_ids(sb, err);
+	if (r < 0)
+		return r;
 	r = sandbox_run(sb, probe, NULL, err);
 	if (r < 0)
 		return err_add(err, r, "cannot build here");
