@@ -154,7 +154,7 @@ demo:
 	$(Q)./setup demo
 	$(Q)$(MAKE) --no-print-directory all $(O)/bake/demo.stamp
 	$(Q)$(O)/kiln boot --quiet --timeline --until 'kiln-health: confirmed' $(DEMO_DISK)
-	$(Q)$(O)/kiln inspect $(DEMO_DISK)
+	$(Q)echo; $(O)/kiln inspect $(DEMO_DISK) | sed -n '1,2p; /^slot a/,/UKI/p' | sed 's/, SHA-256.*//'
 	@printf '%s\n' '' 'Try next:' \
 		'  $(O)/kiln boot $(DEMO_DISK)                  its console; Ctrl-A X leaves' \
 		'  $(O)/kiln boot --ssh $(DEMO_DISK)            a root shell in it' \

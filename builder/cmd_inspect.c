@@ -295,7 +295,7 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 const struct command cmd_inspect = {
 	.name = "inspect",
 	.synopsis = "[--json] DISK|DIR",
-	.summary = "show partitions, slots, versions and boot state of an image",
+	.summary = "Show partitions, slots, versions and boot state of an image",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,

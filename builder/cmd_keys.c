@@ -65,7 +65,7 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 const struct command cmd_keys = {
 	.name = "keys",
 	.synopsis = "[OPTION...] [init|show]",
-	.summary = "make development signing keys, or show those in use",
+	.summary = "Make development signing keys, or show those in use",
 	.options = options,
 	.min_args = 0,
 	.max_args = 1,

@@ -77,7 +77,7 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 const struct command cmd_verify = {
 	.name = "verify",
 	.synopsis = "[OPTION...] DISK|DIRECTORY",
-	.summary = "check a disk image or published artefacts: blocks, signature, agreement",
+	.summary = "Check a disk image or published artefacts: blocks, signature, agreement",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,

@@ -292,7 +292,8 @@ static void unknown_and_virtual_packages_are_explained(void **state)
 	       "! t.yaml: package 'ohter' is not in bookworm; did you mean other?");
 	packages_wanted[0] = "mta";
 	expect((struct question){ .mirror = "five" },
-	       "! t.yaml: package 'mta' is not in bookworm; it is a virtual package, name one that provides it: mta-a mta-b");
+	       "! t.yaml: package 'mta' is not in bookworm; it is a virtual package, "
+	       "name one that provides it: mta-a mta-b");
 	packages_wanted[0] = "app=7";
 	expect((struct question){ .mirror = "five" },
 	       "! t.yaml: package 'app' has no version 7 in bookworm; it has 1");
@@ -342,7 +343,8 @@ static void an_expired_release_needs_permission(void **state)
 	expect((struct question){ .mirror = "eight", .allow_expired = true },
 	       "app=1 base=1 lib=1 x=1");
 	assert_string_equal(warned,
-			    "bookworm: its InRelease was valid until 2020-07-12 10:16 UTC only; accepted because of --allow-expired");
+			    "bookworm: its InRelease was valid until 2020-07-12 10:16 UTC only; "
+			    "accepted because of --allow-expired");
 }
 
 static void a_package_with_other_bytes_is_refused(void **state)

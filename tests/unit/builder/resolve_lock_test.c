@@ -122,9 +122,11 @@ static void a_change_is_told_by_package(void **state)
 {
 	struct lock *a = parse(HEAD PACKAGE "package b 1 all a main 2 " H " pool/b\n"
 				    "package d 2 all a main 2 " H " pool/d\n");
-	struct lock *b = parse(HEAD "package b 2 all a main 2 1" "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef pool/b\n"
+	struct lock *b = parse(HEAD "package b 2 all a main 2 1"
+				    "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef pool/b\n"
 				    "package c 1 all b main 2 " H " pool/c\n"
-				    "package d 1 all b main 2 2" "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef pool/c\n");
+				    "package d 1 all b main 2 2"
+				    "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef pool/c\n");
 	struct buf out = BUF_INIT;
 
 	(void)state;

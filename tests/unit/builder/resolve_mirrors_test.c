@@ -37,7 +37,8 @@ static void given_mirrors_are_taken_as_written(void **state)
 		  "main: http://m.example/debian; security: https://s.example/sec" },
 		{ { "main=http://m.example/d" }, "main: http://m.example/d; security:" },
 		{ { "file:///srv/a", "http://m.example/b", "file:///srv/a" },
-		  "main: file:///srv/a http://m.example/b; security: file:///srv/a-security http://m.example/b-security" },
+		  "main: file:///srv/a http://m.example/b; "
+		  "security: file:///srv/a-security http://m.example/b-security" },
 	};
 
 	(void)state;
