@@ -21,7 +21,7 @@
 struct opts {
 	const char *output, *version, *keys, *lock, *engine;
 	struct arg_list mirrors;
-	bool locked, offline, keep, json, verbose;
+	bool locked, offline, keep, json, verbose, quiet;
 };
 
 static const struct arg_option options[] = {
@@ -44,6 +44,8 @@ static const struct arg_option options[] = {
 	{ "json", 'j', ARG_FLAG, NULL, "print the summary as JSON", offsetof(struct opts, json) },
 	{ "verbose", 'v', ARG_FLAG, NULL, "show what package scripts say",
 	  offsetof(struct opts, verbose) },
+	{ "quiet", 'q', ARG_FLAG, NULL, "only warnings and the summary",
+	  offsetof(struct opts, quiet) },
 	{ 0 },
 };
 
@@ -166,8 +168,8 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 			o.engine);
 		return EXIT_USAGE;
 	}
-	if (o.verbose)
-		log_set_level(LOG_VERBOSE);
+	if (o.verbose || o.quiet)
+		log_set_level(o.verbose ? LOG_VERBOSE : LOG_QUIET);
 	return build_supervised(&p, o.json, err);
 }
 
