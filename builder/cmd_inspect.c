@@ -136,7 +136,7 @@ static void json_state(struct json *j, const struct bs_slot *s)
 	json_bool(j, "good", s->good);
 	json_u64(j, "priority", s->priority);
 	json_u64(j, "tries_left", s->tries_left);
-	json_u64(j, "unconfirmed", s->unconfirmed);
+	json_u64(j, "unconfirmed_boots", s->unconfirmed);
 	json_str(j, "stage", bs_stage_name(s->stage));
 	json_str(j, "reason", bs_reason_name(s->reason));
 }
