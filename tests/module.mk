@@ -81,7 +81,11 @@ minimal_disk = $(O)/bake/minimal/minimal_1.0.0_amd64/minimal_1.0.0_amd64.raw
 trixie_disk = $(O)/bake/demo-trixie/demo-trixie_1.0.0_amd64/demo-trixie_1.0.0_amd64.raw
 demo_disk = $(demo_dir)/demo_1.0.0_amd64.raw
 lab = $(O)/kiln test --output $(O)/lab/
+scenarios := $(basename $(notdir $(sort $(wildcard qemu/scenarios/*.scn))))
+# Two at a time, the longest first.
 promise_cmds = \
+	'$(lab)demo-1 -j1 $(demo_disk) $(wordlist 1,5,$(scenarios))' \
+	'$(lab)demo-2 -j1 $(demo_disk) $(wordlist 6,99,$(scenarios))' \
 	'tests/golden/verity_strangers.sh $(O)' \
 	'tests/golden/image_strangers.sh $(demo_dir)' \
 	'tests/golden/apt_agrees.sh $(O)/kiln $(bake_recipes:%=recipes/%.yaml) recipes/minimal.yaml@trixie recipes/examples/web.yaml@trixie' \
@@ -93,7 +97,7 @@ promise_cmds = \
 	'$(lab)minimal -j1 $(minimal_disk) 01-boots' \
 	'$(lab)trixie -j1 $(trixie_disk) 02-runs' \
 	'$(lab)web -j1 $(web_disk) 02-runs' \
-	'$(lab)demo -j1 $(demo_disk)'
+	'$(lab)bootctl -j1 $(demo_disk) tests/golden/bootctl.scn'
 
 #: make bench        figures against the peer tools, as ratios of medians
 bench:
