@@ -36,7 +36,7 @@ OPT += --coverage
 SAN_LDFLAGS += --coverage
 endif
 
-BASE_CFLAGS := $(OPT) -g $(WARN) -I. -I$(O)/gen -ffile-prefix-map=$(CURDIR)/=
+BASE_CFLAGS := $(OPT) -g $(WARN) -I. -I$(O)/gen -ffile-prefix-map=$(CURDIR)=.
 CORE_CFLAGS = $(BASE_CFLAGS) $(HARDEN) -std=c17 -ffreestanding
 HOST_CFLAGS = $(BASE_CFLAGS) $(HARDEN) -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DKILN_VERSION='"$(VERSION)"' -pthread
