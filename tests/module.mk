@@ -88,7 +88,7 @@ promise_cmds = \
 	'$(lab)demo-2 -j1 $(demo_disk) $(wordlist 6,99,$(scenarios))' \
 	'tests/golden/verity_strangers.sh $(O)' \
 	'tests/golden/image_strangers.sh $(demo_dir)' \
-	'tests/golden/apt_agrees.sh $(O)/kiln $(bake_recipes:%=recipes/%.yaml) recipes/minimal.yaml@trixie recipes/examples/web.yaml@trixie' \
+	'tests/golden/apt_agrees.sh $(O)/kiln $(bake_recipes:%=recipes/%.yaml) minimal.yaml@trixie examples/web.yaml@trixie' \
 	'tests/golden/reproducible.sh $(O) recipes/demo.yaml $(demo_dir)' \
 	'tests/golden/engines_agree.sh $(O) demo' \
 	'tests/golden/mmdebstrap_agrees.sh $(O) demo' \
