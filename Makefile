@@ -75,6 +75,7 @@ all: programs
 
 # ---- rebuild when flags change ---------------------------------------------
 $(O)/flags: FORCE
+	@command -v $(CC) >/dev/null || { echo "$(CC) is missing: run ./setup build" >&2; exit 1; }
 	@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(CC) $(HOST_CFLAGS) $(CORE_CFLAGS) $(LDFLAGS_ALL))' >$@.new; \
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
