@@ -156,81 +156,42 @@ static int set_os_release(struct build *b)
 }
 
 /* Logs are emptied of files; their directories belong to packages. */
-static int drop_files(int dirfd)
+static int drop_file(void *arg, int in, const char *name, const struct stat *st)
 {
-	_cleanup_closedir_ DIR *d = fdopendir(dirfd);
-	struct dirent *e;
-	int r = 0;
-
-	if (!d) {
-		close(dirfd);
-		return -ENOMEM;
-	}
-	while (r == 0 && (e = readdir(d))) {
-		struct stat st;
-
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		if (fstatat(dirfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return -errno;
-		if (S_ISDIR(st.st_mode)) {
-			int sub = openat(dirfd, e->d_name,
-					 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-			r = sub < 0 ? -errno : drop_files(sub);
-		} else if (S_ISREG(st.st_mode) && unlinkat(dirfd, e->d_name, 0) < 0) {
-			r = -errno;
-		}
-	}
-	return r;
+	(void)arg;
+	return S_ISREG(st->st_mode) && unlinkat(in, name, 0) < 0 ? -errno : 0;
 }
 
 static int empty_logs(struct build *b)
 {
 	int fd = path_open_in_root(b->tree.root, "var/log", O_RDONLY | O_DIRECTORY, 0);
 
-	return fd < 0 ? (fd == -ENOENT ? 0 : fd) : drop_files(fd);
+	return fd < 0 ? (fd == -ENOENT ? 0 : fd) : tree_walk(fd, drop_file, NULL);
 }
 
 /* The alternatives' and units' links say /lib for what a merged /usr has in /usr/lib. */
-static int settle_links(int dirfd)
+static int settle_link(void *arg, int in, const char *name, const struct stat *st)
 {
-	_cleanup_closedir_ DIR *d = fdopendir(dirfd);
-	struct dirent *e;
-	int r = 0;
+	char target[1024] = "/usr";
+	ssize_t n;
 
-	if (!d) {
-		close(dirfd);
-		return -ENOMEM;
-	}
-	while (r == 0 && (e = readdir(d))) {
-		char target[1024] = "/usr";
-		ssize_t n;
-		int sub;
-
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		n = readlinkat(dirfd, e->d_name, target + 4, sizeof(target) - 5);
-		if (n < 0) {
-			sub = openat(dirfd, e->d_name,
-				     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-			r = sub < 0 ? 0 : settle_links(sub);
-			continue;
-		}
-		target[4 + n] = '\0';
-		if (strncmp(target + 4, "/lib/", 5))
-			continue;
-		if (unlinkat(dirfd, e->d_name, 0) < 0 || symlinkat(target, dirfd, e->d_name) < 0)
-			r = -errno;
-	}
-	return r;
+	(void)arg;
+	if (!S_ISLNK(st->st_mode))
+		return 0;
+	n = readlinkat(in, name, target + 4, sizeof(target) - 5);
+	if (n < 0)
+		return -errno;
+	target[4 + n] = '\0';
+	if (strncmp(target + 4, "/lib/", 5))
+		return 0;
+	return unlinkat(in, name, 0) < 0 || symlinkat(target, in, name) < 0 ? -errno : 0;
 }
 
 static int settle_units(struct build *b)
 {
 	int fd = path_open_in_root(b->tree.root, "etc/systemd", O_RDONLY | O_DIRECTORY, 0);
 
-	return fd < 0 ? (fd == -ENOENT ? 0 : fd) : settle_links(fd);
+	return fd < 0 ? (fd == -ENOENT ? 0 : fd) : tree_walk(fd, settle_link, NULL);
 }
 
 static int make_mount_points(struct build *b)

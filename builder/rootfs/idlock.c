@@ -6,7 +6,6 @@
  * (which would leave the package's own home and shell out), we let packages
  * choose and then renumber: the account files and the owner of every file.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -193,8 +192,9 @@ static int rewrite(struct build *b, const char *path, const struct remap *m, int
 }
 
 /* chown clears setuid bits and file capabilities: put them back. */
-static int chown_one(int dirfd, const char *name, const struct stat *st, const struct remap *m)
+static int chown_one(void *arg, int dirfd, const char *name, const struct stat *st)
 {
+	const struct remap *m = arg;
 	uid_t uid = mapped(m->uid, st->st_uid);
 	gid_t gid = mapped(m->gid, st->st_gid);
 	_cleanup_close_ int fd = -1;
@@ -216,36 +216,7 @@ static int chown_one(int dirfd, const char *name, const struct stat *st, const s
 	return 0;
 }
 
-static int chown_tree(int dirfd, const struct remap *m)
-{
-	DIR *d = fdopendir(dirfd);
-	struct dirent *e;
-	int r = 0;
-
-	if (!d) {
-		close(dirfd);
-		return -ENOMEM;
-	}
-	while (r == 0 && (e = readdir(d))) {
-		struct stat st;
-
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		r = fstatat(dirfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
-		if (r == 0)
-			r = chown_one(dirfd, e->d_name, &st, m);
-		if (r == 0 && S_ISDIR(st.st_mode)) {
-			int sub = openat(dirfd, e->d_name,
-					 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-			r = sub < 0 ? -errno : chown_tree(sub, m);
-		}
-	}
-	closedir(d);
-	return r;
-}
-
-static int apply(struct build *b, const struct remap *m, struct err *err)
+static int apply(struct build *b, struct remap *m, struct err *err)
 {
 	int r = rewrite(b, "etc/passwd", m, 2, 3, err), fd;
 
@@ -254,7 +225,7 @@ static int apply(struct build *b, const struct remap *m, struct err *err)
 	if (r < 0)
 		return r;
 	fd = open(b->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = fd < 0 ? -errno : chown_tree(fd, m);
+	r = fd < 0 ? -errno : tree_walk(fd, chown_one, m);
 	return r < 0 ? err_errno(err, r, "cannot renumber the owners of files") : 0;
 }
 

@@ -4,10 +4,8 @@
  * change whenever something in them does, and the alternatives' links copy the
  * time of what was there first, so directories and links all get the epoch.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,8 +18,9 @@ struct window {
 	time_t epoch, from, to; /* files of the build lie in [from, to] by its clock */
 };
 
-static int clamp_one(int dirfd, const char *name, const struct stat *st, const struct window *w)
+static int clamp_one(void *arg, int dirfd, const char *name, const struct stat *st)
 {
+	const struct window *w = arg;
 	struct timespec ts[2];
 	struct statx sx;
 	time_t t;
@@ -36,45 +35,16 @@ static int clamp_one(int dirfd, const char *name, const struct stat *st, const s
 	return utimensat(dirfd, name, ts, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-static int clamp_dir(int dirfd, const struct window *w)
-{
-	_cleanup_closedir_ DIR *d = fdopendir(dirfd);
-	struct dirent *e;
-	int r = 0;
-
-	if (!d) {
-		close(dirfd);
-		return -ENOMEM;
-	}
-	while (r == 0 && (e = readdir(d))) {
-		struct stat st;
-
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		if (fstatat(dirfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return -errno;
-		if (S_ISDIR(st.st_mode)) {
-			int sub = openat(dirfd, e->d_name,
-					 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-			r = sub < 0 ? -errno : clamp_dir(sub, w);
-		}
-		if (r == 0)
-			r = clamp_one(dirfd, e->d_name, &st, w);
-	}
-	return r;
-}
-
 int build_clamp_times(struct build *b, struct err *err)
 {
-	const struct window w = { (time_t)b->o->epoch_s, b->started_s - 1, time(NULL) + 1 };
+	struct window w = { (time_t)b->o->epoch_s, b->started_s - 1, time(NULL) + 1 };
 	int fd = open(b->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(err, -errno, "cannot open %s", b->root);
-	r = clamp_dir(fd, &w);
+	r = tree_walk(fd, clamp_one, &w);
 	if (r == 0)
-		r = clamp_one(AT_FDCWD, b->root, &st, &w);
+		r = clamp_one(&w, AT_FDCWD, b->root, &st);
 	return r < 0 ? err_errno(err, r, "cannot set the times of the tree") : 0;
 }

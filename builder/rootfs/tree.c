@@ -250,6 +250,38 @@ int tree_read(struct tree *t, const char *path, size_t max_bytes, char **ret_dat
 	return 0;
 }
 
+static int walk_entry(int dirfd, const char *name, tree_visit_fn visit, void *arg)
+{
+	struct stat st;
+	int sub, r;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode)) {
+		sub = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		r = sub < 0 ? -errno : tree_walk(sub, visit, arg);
+		if (r < 0)
+			return r;
+	}
+	return visit(arg, dirfd, name, &st);
+}
+
+int tree_walk(int dirfd, tree_visit_fn visit, void *arg)
+{
+	_cleanup_closedir_ DIR *d = fdopendir(dirfd);
+	struct dirent *e;
+	int r = 0;
+
+	if (!d) {
+		close(dirfd);
+		return -ENOMEM;
+	}
+	while (r == 0 && (e = readdir(d)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			r = walk_entry(dirfd, e->d_name, visit, arg);
+	return r;
+}
+
 bool tree_exists(struct tree *t, const char *path)
 {
 	_cleanup_close_ int fd = -1;

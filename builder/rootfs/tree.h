@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 struct err;
+struct stat;
 
 #define TREE_PATH_MAX 4096u
 
@@ -78,6 +79,15 @@ int tree_remove(struct tree *t, const char *path);
 
 /* Remove everything below the directory @path but not itself; missing is fine. */
 int tree_empty(struct tree *t, const char *path);
+
+/*
+ * Call @visit for everything below the open directory @dirfd, which is closed: @name in the
+ * directory @in with its lstat() result, the content of a directory before the directory
+ * itself. Links are not followed. Stops at the first negative return and returns it; 0, or
+ * another negative errno. @visit may remove or replace @name.
+ */
+typedef int (*tree_visit_fn)(void *arg, int in, const char *name, const struct stat *st);
+int tree_walk(int dirfd, tree_visit_fn visit, void *arg);
 
 /* True when @path exists (a dangling link does). */
 bool tree_exists(struct tree *t, const char *path);

@@ -231,9 +231,50 @@ static void writing_replaces_links_instead_of_following(void **state)
 	tree_close(&t);
 }
 
+struct visits {
+	char names[8][16];
+	unsigned n, stop_at;
+};
+
+static int visit(void *arg, int in, const char *name, const struct stat *st)
+{
+	struct visits *v = arg;
+
+	(void)in;
+	(void)st;
+	assert_true(v->n < 8);
+	snprintf(v->names[v->n++], sizeof(v->names[0]), "%s", name);
+	return v->n == v->stop_at ? -ECANCELED : 0;
+}
+
+static void a_walk_leaves_a_directory_last_and_follows_no_link(void **state)
+{
+	struct visits v = { .n = 0 };
+	char path[128];
+
+	(void)state;
+	fresh();
+	snprintf(path, sizeof(path), "%s/a", root);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/a/b", root);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/a/b/out", root);
+	assert_int_equal(symlink("/", path), 0);
+	assert_int_equal(tree_walk(open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), visit, &v), 0);
+	assert_int_equal(v.n, 3);
+	assert_string_equal(v.names[0], "out");
+	assert_string_equal(v.names[1], "b");
+	assert_string_equal(v.names[2], "a");
+	v = (struct visits){ .stop_at = 2 };
+	assert_int_equal(tree_walk(open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), visit, &v),
+			 -ECANCELED);
+	assert_int_equal(v.n, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_walk_leaves_a_directory_last_and_follows_no_link),
 		cmocka_unit_test(links_in_an_archive_lead_nowhere_else),
 		cmocka_unit_test(a_merged_usr_survives_what_packages_ship),
 		cmocka_unit_test(two_packages_with_one_path_are_left_to_dpkg),
