@@ -218,12 +218,6 @@ unsigned jsonread_index(const struct jsonread *doc, const struct jsonread_node *
 	return (unsigned)(node - doc->node);
 }
 
-bool jsonread_is(const struct jsonread_node *node, const char *text)
-{
-	return node && node->kind == JR_STRING && node->len == strlen(text) &&
-	       !memcmp(node->text, text, node->len);
-}
-
 /* @p is at the character behind the backslash; advances it over the escape. */
 static char decode(const char **p)
 {

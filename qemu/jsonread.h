@@ -45,9 +45,6 @@ const struct jsonread_node *jsonread_get(const struct jsonread *doc, unsigned at
 /* Index of a node of @doc, for a further jsonread_get(). */
 unsigned jsonread_index(const struct jsonread *doc, const struct jsonread_node *node);
 
-/* True when @node (may be NULL) is the string @text, which needs no escapes. */
-bool jsonread_is(const struct jsonread_node *node, const char *text);
-
 /*
  * Decode the string @node into @out of @size, always NUL-terminated; \u escapes
  * beyond ASCII become '?'. Returns the length, or -EINVAL (no string), -ENOSPC.

@@ -352,11 +352,6 @@ struct sandbox *sandbox_free(struct sandbox *sb)
 	return NULL;
 }
 
-bool sandbox_is_plain_root(const struct sandbox *sb)
-{
-	return sb->plain_root;
-}
-
 static int remove_inside(void *arg, struct err *err)
 {
 	int r = path_remove_tree(arg);

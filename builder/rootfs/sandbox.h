@@ -34,9 +34,6 @@ int sandbox_new(struct sandbox **ret, struct err *err);
 /* NULL-safe; returns NULL. */
 struct sandbox *sandbox_free(struct sandbox *sb);
 
-/* True when the caller is root and ids inside are the ids outside. */
-bool sandbox_is_plain_root(const struct sandbox *sb);
-
 /*
  * Run @fn(@arg) in a child inside the namespaces, as its uid 0 with umask 022,
  * and wait. The child sees the caller's file system, and a copy of its memory:

@@ -100,12 +100,6 @@ void json_u64(struct json *j, const char *key, uint64_t value)
 	buf_addf(j->out, "%" PRIu64, value);
 }
 
-void json_i64(struct json *j, const char *key, int64_t value)
-{
-	begin(j, key);
-	buf_addf(j->out, "%" PRId64, value);
-}
-
 void json_bool(struct json *j, const char *key, bool value)
 {
 	begin(j, key);

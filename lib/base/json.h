@@ -33,7 +33,6 @@ void json_open(struct json *j, const char *key, char kind);
 void json_close(struct json *j);
 void json_str(struct json *j, const char *key, const char *value); /* NULL value: null */
 void json_u64(struct json *j, const char *key, uint64_t value);
-void json_i64(struct json *j, const char *key, int64_t value);
 void json_bool(struct json *j, const char *key, bool value);
 
 #endif

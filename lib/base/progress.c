@@ -67,15 +67,6 @@ static void set(struct progress *p, uint64_t done)
 	}
 }
 
-void progress_update(struct progress *p, uint64_t done)
-{
-	if (!p)
-		return;
-	pthread_mutex_lock(&p->lock);
-	set(p, done);
-	pthread_mutex_unlock(&p->lock);
-}
-
 void progress_add(struct progress *p, uint64_t more)
 {
 	if (!p)

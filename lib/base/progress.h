@@ -1,5 +1,5 @@
 /*
- * Progress of long work. The worker calls progress_update() as often as it
+ * Progress of long work. The worker calls progress_add() as often as it
  * likes; on a terminal a bar is redrawn at most ten times a second, elsewhere
  * one line is printed at the end. Thread-safe. A NULL progress is silent.
  */
@@ -14,8 +14,7 @@ struct progress;
 /* Start showing @label (copied). @bytes: totals are bytes, shown as MiB. NULL: no memory. */
 struct progress *progress_new(const char *label, uint64_t total, bool bytes);
 
-/* So much is done in all / so much more is done. */
-void progress_update(struct progress *p, uint64_t done);
+/* So much more is done. */
 void progress_add(struct progress *p, uint64_t more);
 
 /* Finish: clears the bar. Returns NULL. */
