@@ -1,7 +1,7 @@
 # The programs that run before the image does: the selector, which the firmware
 # starts, and early init, which the kernel starts.
 
-efi_src := $(sort $(wildcard bootloader/efi/*.c))
+efi_src := $(sort $(wildcard bootloader/efi/*.c bootloader/selector/*.c))
 EFI_CFLAGS := -std=c17 -ffreestanding -fshort-wchar -fno-stack-protector -mno-stack-arg-probe \
 	-fno-asynchronous-unwind-tables -Os -Wall -Wextra -Wshadow -Wstrict-prototypes -I. \
 	-ffile-prefix-map=$(CURDIR)/= $(if $(DEVELOPER),-Werror) -DKILN_VERSION='"$(VERSION)"'

@@ -1,8 +1,8 @@
 /*
- * The firmware as the rest of the selector sees it: one global table pointer,
+ * The firmware as the rest of a UEFI program sees it: one global table pointer,
  * lines on the console, a clock, memory, the ways out.
  *
- * The selector has no state besides this pointer; nothing here returns an
+ * There is no state here besides this pointer; nothing here returns an
  * EFI_STATUS, so that only files including uefi.h know what one is.
  */
 #ifndef BOOTLOADER_EFI_FIRMWARE_H

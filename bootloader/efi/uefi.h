@@ -1,5 +1,5 @@
 /*
- * The part of UEFI the selector calls, and nothing more.
+ * The part of UEFI that our programs call, and nothing more.
  *
  * Names follow the UEFI specification (2.10) so that it can be read beside this
  * file; members nobody calls are kept as `void *` or words to hold their place.

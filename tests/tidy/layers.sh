@@ -13,6 +13,7 @@ allowed() {
 	update) echo "update lib/core lib/base verity fleet" ;;
 	qemu) echo "qemu lib/base lib/core" ;;
 	bootloader/efi) echo "bootloader/efi lib/core" ;;
+	bootloader/selector) echo "bootloader/selector bootloader/efi lib/core" ;;
 	bootloader/initramfs) echo "bootloader/initramfs lib/core lib/base verity" ;;
 	builder/recipe) echo "builder/recipe lib/core lib/base" ;;
 	builder/resolve) echo "builder/resolve builder/recipe lib/core lib/base" ;;

@@ -2,8 +2,8 @@
  * The disk the firmware loaded the selector from, and no other: bytes read and
  * written through the firmware's Block I/O of the whole disk.
  */
-#ifndef BOOTLOADER_EFI_OWNDISK_H
-#define BOOTLOADER_EFI_OWNDISK_H
+#ifndef BOOTLOADER_SELECTOR_OWNDISK_H
+#define BOOTLOADER_SELECTOR_OWNDISK_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,12 +6,12 @@
  * the kernel. The UKI is read once, so that what was checked is what is
  * started, whatever the disk answers to a second read.
  */
-#ifndef BOOTLOADER_EFI_SLOT_H
-#define BOOTLOADER_EFI_SLOT_H
+#ifndef BOOTLOADER_SELECTOR_SLOT_H
+#define BOOTLOADER_SELECTOR_SLOT_H
 
 #include <stdbool.h>
 
-#include "bootloader/efi/owndisk.h"
+#include "bootloader/selector/owndisk.h"
 #include "lib/core/bootstate.h"
 #include "lib/core/gpt.h"
 

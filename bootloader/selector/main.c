@@ -9,10 +9,10 @@
  *
  * All rules are lib/core/bootstate's; this file only obeys them.
  */
-#include "bootloader/efi/bli.h"
+#include "bootloader/selector/bli.h"
 #include "bootloader/efi/firmware.h"
-#include "bootloader/efi/owndisk.h"
-#include "bootloader/efi/slot.h"
+#include "bootloader/selector/owndisk.h"
+#include "bootloader/selector/slot.h"
 #include "lib/core/bootstate.h"
 #include "lib/core/gpt.h"
 

@@ -1,4 +1,4 @@
-#include "bootloader/efi/owndisk.h"
+#include "bootloader/selector/owndisk.h"
 
 #include "bootloader/efi/firmware.h"
 #include "lib/core/bytes.h"

@@ -1,4 +1,4 @@
-#include "bootloader/efi/slot.h"
+#include "bootloader/selector/slot.h"
 
 #include "bootloader/efi/firmware.h"
 #include "lib/core/pe.h"

@@ -1,4 +1,4 @@
-#include "bootloader/efi/bli.h"
+#include "bootloader/selector/bli.h"
 
 #include "bootloader/efi/firmware.h"
 #include "lib/core/bytes.h"

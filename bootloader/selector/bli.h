@@ -5,8 +5,8 @@
  *
  * Format: systemd.io/BOOT_LOADER_INTERFACE, NUL-terminated UTF-16.
  */
-#ifndef BOOTLOADER_EFI_BLI_H
-#define BOOTLOADER_EFI_BLI_H
+#ifndef BOOTLOADER_SELECTOR_BLI_H
+#define BOOTLOADER_SELECTOR_BLI_H
 
 #include <stdbool.h>
 #include <stdint.h>
