@@ -8,6 +8,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
+#include "lib/core/flight.h"
 
 static int need_counted(const struct device *dev, struct err *err)
 {
@@ -43,18 +44,15 @@ int confirm_stage_userspace(struct device *dev, struct err *err)
 	return device_store(dev, err);
 }
 
-/* The recorder is for people: text, then zeroes, so that no older text shows behind it. */
 static void record_text(struct device *dev, const char *text)
 {
-	_cleanup_free_ char *area = calloc(1, BS_FLIGHT_BYTES);
-	size_t len = strlen(text);
+	_cleanup_free_ uint8_t *entry = malloc(FLIGHT_ENTRY_BYTES);
+	struct flight about;
 
-	if (!area)
+	if (!entry || !flight_of_boot(&dev->bs, dev->bs.boots, &about))
 		return;
-	if (len > BS_FLIGHT_BYTES - 1)
-		len = BS_FLIGHT_BYTES - 1;
-	memcpy(area, text, len);
-	io_pwrite_all(dev->fd, area, BS_FLIGHT_BYTES, BS_FLIGHT_OFFSET);
+	flight_encode(&about, text, strlen(text), entry);
+	io_pwrite_all(dev->fd, entry, FLIGHT_ENTRY_BYTES, FLIGHT_OFFSET(about.boot));
 }
 
 int confirm_failed(struct device *dev, enum bs_reason reason, const char *text, struct err *err)

@@ -31,15 +31,11 @@ void record_stage(struct record *rec, enum bs_stage stage);
 
 /*
  * This boot failed. @hopeless: trying the same slot again is pointless (a verification
- * failed). Also saves the kernel log. Does nothing unless the partition is known.
+ * failed). Also saves the kernel log. Does nothing unless writable.
  */
 void record_failure(struct record *rec, enum bs_reason reason, bool hopeless);
 
-/*
- * A promise across a power cut that the state partition is being formatted, kept in a sector
- * of its own behind the flight recorder: what is found there next time is debris.
- */
-#define RECORD_FORMAT_OFFSET (BS_FLIGHT_OFFSET + BS_FLIGHT_BYTES)
+/* The promise across a power cut that the state partition is being formatted (BS_PROMISE_*). */
 int record_format_begin(struct record *rec);
 int record_format_end(struct record *rec);
 bool record_format_pending(struct record *rec);

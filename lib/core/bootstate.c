@@ -40,6 +40,15 @@ bool bs_slot_good(const struct bs *bs, unsigned int slot)
 	return slot < BS_SLOTS && startable(bs, slot) && bs->slot[slot].good;
 }
 
+/*
+ * Twice the tries: power that fails again and again soon after boots looks like
+ * relapses, and is no reason to leave a version so soon.
+ */
+unsigned int bs_relapses_max(const struct bs_slot *s)
+{
+	return 2u * s->tries_max;
+}
+
 bool bs_slot_bootable(const struct bs *bs, unsigned int slot)
 {
 	const struct bs_slot *s;
@@ -47,7 +56,9 @@ bool bs_slot_bootable(const struct bs *bs, unsigned int slot)
 	if (slot >= BS_SLOTS || !startable(bs, slot))
 		return false;
 	s = &bs->slot[slot];
-	return s->good ? s->unconfirmed < s->tries_max : s->tries_left > 0;
+	if (!s->good)
+		return s->tries_left > 0;
+	return s->unconfirmed < s->tries_max && s->relapses < bs_relapses_max(s);
 }
 
 bool bs_boot_confirmed(const struct bs *bs)
@@ -192,6 +203,7 @@ static bool reason_blames_image(enum bs_reason reason)
 	case BS_REASON_NO_DEVICE:
 	case BS_REASON_VERITY:
 	case BS_REASON_OPERATOR:
+	case BS_REASON_SHUT_DOWN:
 		return false;
 	default:
 		return true;
@@ -227,13 +239,14 @@ bool bs_forgive(struct bs *bs, const uint8_t root_hash[32])
 	return true;
 }
 
-static void refuse(struct bs *bs, const uint8_t root_hash[32], enum bs_reason reason)
+static void refuse(struct bs *bs, const struct slotdesc *image, enum bs_reason reason)
 {
-	if (bytes_are_zero(root_hash, 32) || !reason_blames_image(reason))
+	if (bytes_are_zero(image->root_hash, 32) || !reason_blames_image(reason))
 		return;
-	bs_forgive(bs, root_hash);
+	bs_forgive(bs, image->root_hash);
 	memmove(&bs->refused[1], &bs->refused[0], (BS_REFUSED_MAX - 1) * sizeof(bs->refused[0]));
-	memcpy(bs->refused[0].root_hash, root_hash, 32);
+	memcpy(bs->refused[0].root_hash, image->root_hash, 32);
+	memcpy(bs->refused[0].version, image->version, VERSION_TEXT_SIZE);
 	bs->refused[0].reason = reason;
 }
 
@@ -253,20 +266,35 @@ static bool give_up_trial(struct bs *bs, unsigned int slot)
 	if (s->reason == BS_REASON_NONE)
 		s->reason = BS_REASON_TRIES_EXHAUSTED;
 	if (memcmp(s->image.root_hash, other->image.root_hash, 32))
-		refuse(bs, s->image.root_hash, s->reason);
+		refuse(bs, &s->image, s->reason);
 	return true;
 }
 
-/* The boot before this one said nothing more: then that is what is known of it. */
+/* What is known of the boot before this one when it said nothing more. */
+static enum bs_reason verdict_of(const struct bs_boot *last)
+{
+	if (last->reason != BS_REASON_NONE)
+		return last->reason;
+	if (last->stage == BS_STAGE_CONFIRMED)
+		return last->end == BS_END_UNKNOWN ? BS_REASON_RELAPSE : BS_REASON_NONE;
+	return last->end == BS_END_SHUT_DOWN ? BS_REASON_SHUT_DOWN : BS_REASON_NO_VERDICT;
+}
+
 static void close_last_boot(struct bs *bs)
 {
 	struct bs_boot *last = &bs->ring[0];
+	struct bs_slot *s;
 
-	if (!last->number || last->stage == BS_STAGE_CONFIRMED || last->reason != BS_REASON_NONE)
+	if (!last->number)
 		return;
-	last->reason = BS_REASON_NO_VERDICT;
-	if (bs->current == last->slot && bs->slot[last->slot].reason == BS_REASON_NONE)
-		bs->slot[last->slot].reason = BS_REASON_NO_VERDICT;
+	last->reason = verdict_of(last);
+	if (bs->current != last->slot)
+		return;
+	s = &bs->slot[last->slot];
+	if (s->reason == BS_REASON_NONE)
+		s->reason = last->reason;
+	if (last->reason == BS_REASON_RELAPSE && s->relapses < UINT8_MAX)
+		s->relapses++;
 }
 
 int bs_count_start(struct bs *bs, unsigned int slot)
@@ -297,6 +325,7 @@ int bs_count_start(struct bs *bs, unsigned int slot)
 	memmove(&bs->ring[1], &bs->ring[0], (BS_RING_MAX - 1) * sizeof(bs->ring[0]));
 	bs->ring[0] = (struct bs_boot){ .number = bs->boots, .slot = (uint8_t)slot,
 					.stage = BS_STAGE_SELECTED };
+	memcpy(bs->ring[0].version, s->image.version, VERSION_TEXT_SIZE);
 	return BS_OK;
 }
 
@@ -368,6 +397,57 @@ int bs_confirm(struct bs *bs, unsigned int slot)
 	if (s->image.epoch > bs->floor)
 		bs->floor = s->image.epoch;
 	return BS_OK;
+}
+
+int bs_end_boot(struct bs *bs, unsigned int slot, enum bs_end end)
+{
+	if (!is_current(bs, slot))
+		return BS_E_SLOT;
+	if (bs->ring[0].stage != BS_STAGE_CONFIRMED && end == BS_END_SETTLED)
+		return BS_E_STATUS;
+	if (end > bs->ring[0].end)
+		bs->ring[0].end = end;
+	if (bs->ring[0].stage == BS_STAGE_CONFIRMED)
+		bs->slot[slot].relapses = 0;
+	return BS_OK;
+}
+
+static bool left_no_word(enum bs_reason reason)
+{
+	return reason == BS_REASON_NO_VERDICT || reason == BS_REASON_RELAPSE;
+}
+
+/* The reason why @image is refused was a guess; @reason is known now. */
+static void explain_refusal(struct bs *bs, const struct slotdesc *image, enum bs_reason reason)
+{
+	for (unsigned int i = 0; i < BS_REFUSED_MAX; i++)
+		if (!memcmp(bs->refused[i].root_hash, image->root_hash, 32) &&
+		    left_no_word(bs->refused[i].reason))
+			bs->refused[i].reason = reason;
+	if (bs_is_refused(bs, image->root_hash, NULL) && !reason_blames_image(reason))
+		bs_forgive(bs, image->root_hash);
+}
+
+bool bs_explain_previous(struct bs *bs, enum bs_reason reason, uint64_t *ret_number)
+{
+	unsigned int i = 1;
+	struct bs_boot *b;
+	struct bs_slot *s;
+
+	while (i < BS_RING_MAX && bs->ring[i].number && bs->ring[i].stage < BS_STAGE_LOADED)
+		i++;
+	if (i == BS_RING_MAX || !bs->ring[i].number || !left_no_word(bs->ring[i].reason))
+		return false;
+	b = &bs->ring[i];
+	s = &bs->slot[b->slot];
+	*ret_number = b->number;
+	if (s->status != BS_EMPTY && !memcmp(s->image.version, b->version, VERSION_TEXT_SIZE)) {
+		if (left_no_word(s->reason))
+			s->reason = reason;
+		explain_refusal(bs, &s->image, reason);
+	}
+	b->reason = reason;
+	return true;
 }
 
 /* ---- installing ---- */
@@ -469,6 +549,32 @@ int bs_rollback(struct bs *bs, unsigned int slot)
 	bs->oneshot = BS_SLOT_NONE;
 	if (slot != bs->current)
 		bs->slot[slot].unconfirmed = 0;
+	bs->slot[slot].relapses = 0;
+	return BS_OK;
+}
+
+int bs_retry(struct bs *bs, unsigned int slot)
+{
+	struct bs_slot *s;
+	bool failed;
+
+	if (slot >= BS_SLOTS)
+		return BS_E_SLOT;
+	if (slot == bs->current)
+		return BS_E_RUNNING;
+	s = &bs->slot[slot];
+	failed = s->status == BS_BAD || (s->status == BS_READY && !s->good && !s->tries_left);
+	if (!failed || !s->tries_max)
+		return BS_E_STATUS;
+	if (s->image.epoch < bs->floor)
+		return BS_E_FLOOR;
+	bs_forgive(bs, s->image.root_hash);
+	s->status = BS_READY;
+	s->good = false;
+	s->tries_left = s->tries_max;
+	s->unconfirmed = 0;
+	s->relapses = 0;
+	prefer(bs, slot);
 	return BS_OK;
 }
 

@@ -18,6 +18,7 @@
  *	early init:	bs_load(), bs_set_stage(), bs_store() as it gets on;
  *			bs_mark_bad() + bs_store() + reboot when a verification fails.
  *	slotctl:	bs_confirm() when healthy; bs_mark_failed() + reboot when not;
+ *			bs_end_boot() when it ran long enough, and at an orderly shutdown;
  *			bs_install_begin(), write, bs_install_commit().
  * Every rule changes only the struct in memory; nothing is decided until
  * bs_store() returned 0. A rule that returns an error changed nothing.
@@ -38,9 +39,18 @@
 #define BS_RECORD_BYTES 4096
 #define BS_COPY_STRIDE_BYTES (64 * 1024)
 #define BS_COPY_OFFSET(copy) ((uint64_t)(copy) * BS_COPY_STRIDE_BYTES)
-/* Flight recorder: tail of the kernel log as text, NUL-padded; not checksummed. */
+/* The flight recorder (lib/core/flight.h): what the last failed boots said. */
 #define BS_FLIGHT_OFFSET (512 * 1024)
 #define BS_FLIGHT_BYTES (256 * 1024)
+/*
+ * A promise about the state partition that must survive a power cut: a text,
+ * NUL-padded. While one stands here, whatever the partition holds is formatted by
+ * early init, which then takes the promise back.
+ */
+#define BS_PROMISE_OFFSET (768 * 1024)
+#define BS_PROMISE_BYTES 4096
+#define BS_PROMISE_FORMATTING "kiln: formatting the state partition\n" /* early init, begun */
+#define BS_PROMISE_RESET "kiln: factory reset asked for\n" /* slotctl */
 
 #define BS_SLOTS 2
 #define BS_SLOT_NONE 0xff
@@ -96,7 +106,19 @@ enum bs_reason {
 	BS_REASON_HEALTH_TIMEOUT = 20,
 	BS_REASON_OPERATOR = 21, /* somebody said so: rollback */
 	BS_REASON_OTHER = 22,
+	BS_REASON_PANIC = 23, /* the kernel panicked and its last words were found */
+	BS_REASON_WATCHDOG = 24, /* the hardware watchdog says it caused the reset */
+	BS_REASON_RELAPSE = 25, /* confirmed, then stopped without a word before it settled */
+	BS_REASON_SHUT_DOWN = 26, /* shut down in order before it was confirmed */
 	BS_REASON_COUNT
+};
+
+/* How a boot ended, as far as it could still say so. Values are on disk: never renumber. */
+enum bs_end {
+	BS_END_UNKNOWN = 0, /* running, or it stopped without a word */
+	BS_END_SETTLED = 1, /* it ran long enough to count as a success, however it ended then */
+	BS_END_SHUT_DOWN = 2, /* in order: reboot or power off */
+	BS_END_COUNT
 };
 
 /* Positive results of this module. */
@@ -125,6 +147,12 @@ struct bs_slot {
 	uint8_t tries_max; /* of a fresh install; for a good slot, unconfirmed boots allowed */
 	bool good; /* confirmed at least once since it was written */
 	uint8_t unconfirmed; /* starts since the last confirm; saturates at 255 */
+	/*
+	 * Boots in a row that were confirmed and then stopped without a word before they
+	 * settled; saturates at 255. A confirm does not reset it: a system that
+	 * panics a minute after each confirm would never be left otherwise.
+	 */
+	uint8_t relapses;
 	enum bs_stage stage; /* furthest stage of its last boot */
 	enum bs_reason reason; /* why its last boot failed, or NONE */
 	struct slotdesc image; /* version, root hash, UKI size and hash, epoch */
@@ -136,15 +164,18 @@ struct bs_boot {
 	uint8_t slot; /* 0 or 1 */
 	enum bs_stage stage;
 	enum bs_reason reason;
+	enum bs_end end;
+	char version[VERSION_TEXT_SIZE]; /* what the slot held then */
 };
 
 /* A root hash that failed; it is not installed again until told. */
 struct bs_refused {
 	uint8_t root_hash[32]; /* all zero: entry unused */
 	enum bs_reason reason;
+	char version[VERSION_TEXT_SIZE];
 };
 
-/* The whole record, decoded. About 2 KiB. */
+/* The whole record, decoded. About 3 KiB. */
 struct bs {
 	uint64_t sequence; /* of the copy it came from; bs_store() counts it up */
 	uint64_t boots; /* boot counter: starts ever counted */
@@ -183,7 +214,7 @@ void bs_rebuild(const struct slotdesc *a, const struct slotdesc *b, struct bs *r
  * The slot to start now, leaving out the slots in the bit set @failed_mask (bit
  * n: slot n failed already in this boot). In this order: the one-shot slot; the
  * highest priority among ready slots that have tries left, or are good with
- * fewer unconfirmed boots than allowed; a good slot whatever its count; a ready
+ * fewer unconfirmed boots and relapses than allowed; a good slot whatever its count; a ready
  * slot whatever its tries, rather than none. Slots below the floor never.
  * With BS_CHOOSE_UNCOUNTED only good slots (any ready one when the state was
  * rebuilt and nothing is known to be good). BS_E_NO_SLOT.
@@ -194,9 +225,10 @@ int bs_choose(const struct bs *bs, unsigned int failed_mask, unsigned int flags,
 /*
  * Count one start of @slot, which bs_choose() named. To be stored *before* the
  * start. Uses up a try of a trial, counts an unconfirmed boot; clears the one-shot;
- * closes the books on the previous boot (BS_REASON_NO_VERDICT if it ended
- * without confirm or failure) and gives up a trial in the other slot that used
- * up its tries, when @slot is good. BS_E_SLOT, BS_E_STATUS, BS_E_FLOOR.
+ * closes the books on the previous boot (BS_REASON_NO_VERDICT if it stopped
+ * without confirm or failure, BS_REASON_RELAPSE if it was confirmed but had not
+ * settled, BS_REASON_SHUT_DOWN if it was shut down unconfirmed) and gives up a trial
+ * in the other slot that used up its tries, when @slot is good. BS_E_SLOT, BS_E_STATUS, BS_E_FLOOR.
  */
 int bs_count_start(struct bs *bs, unsigned int slot);
 
@@ -225,6 +257,21 @@ int bs_mark_bad(struct bs *bs, unsigned int slot, enum bs_reason reason);
  * BS_E_STATUS if it is not ready.
  */
 int bs_confirm(struct bs *bs, unsigned int slot);
+
+/*
+ * The boot of @slot (the one started last) ran long enough, or is being shut down.
+ * If it was confirmed, its relapses are forgotten. A shutdown may follow
+ * BS_END_SETTLED, not the other way round. BS_E_SLOT; BS_E_STATUS: settled, but not confirmed.
+ */
+int bs_end_boot(struct bs *bs, unsigned int slot, enum bs_end end);
+
+/*
+ * Something was found that explains the boot before this one: the newest earlier
+ * start that reached a kernel. Only a boot that left no word of its own
+ * (NO_VERDICT, RELAPSE) is explained. True, with the boot's number, if there is one;
+ * @reason replaces its own and that of the refusal it may have caused.
+ */
+bool bs_explain_previous(struct bs *bs, enum bs_reason reason, uint64_t *ret_number);
 
 /* ---- installing (slotctl; the builder for slot b) ---- */
 
@@ -261,8 +308,19 @@ int bs_install_commit(struct bs *bs, unsigned int slot, const struct slotdesc *i
  */
 int bs_rollback(struct bs *bs, unsigned int slot);
 
+/*
+ * Try the image in @slot again although it failed: a bad slot, or one whose tries
+ * are used up, becomes a trial with all its tries, first in line, and is no
+ * longer refused. BS_E_SLOT; BS_E_RUNNING for the slot started last; BS_E_STATUS when there is
+ * no failed trial; BS_E_FLOOR.
+ */
+int bs_retry(struct bs *bs, unsigned int slot);
+
 /* Start @slot once (BS_SLOT_NONE: forget it). It must be ready: as bs_rollback(). */
 int bs_set_oneshot(struct bs *bs, unsigned int slot);
+
+/* Most relapses in a row before a good slot is left for another good one. */
+unsigned int bs_relapses_max(const struct bs_slot *s);
 
 /* Is this root hash refused? With @ret_reason (may be NULL) why. */
 bool bs_is_refused(const struct bs *bs, const uint8_t root_hash[32], enum bs_reason *ret_reason);
@@ -339,6 +397,7 @@ const char *bs_status_name(enum bs_status status); /* "ready" */
 const char *bs_stage_name(enum bs_stage stage); /* "userspace" */
 const char *bs_reason_name(enum bs_reason reason); /* "health-timeout" */
 const char *bs_reason_text(enum bs_reason reason); /* "the health checks did not finish in time" */
+const char *bs_end_name(enum bs_end end); /* "shut-down" */
 const char *bs_error_text(int error); /* enum bs_error; negative: "input/output error" */
 
 /* "a", "b", or "none". */

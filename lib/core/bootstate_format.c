@@ -27,8 +27,8 @@ enum bs_offset {
 	BS_O_UNUSED = 42,
 	BS_O_SLOTS = 64, /* BS_SLOTS times SLOT_BYTES */
 	BS_O_REFUSED = 576, /* BS_REFUSED_MAX times REFUSED_BYTES */
-	BS_O_RING = 896, /* BS_RING_MAX times RING_BYTES */
-	BS_O_UNUSED_TAIL = 1152,
+	BS_O_RING = 1408, /* BS_RING_MAX times RING_BYTES */
+	BS_O_UNUSED_TAIL = 2688,
 	BS_O_SEAL = 4064, /* SHA-256 of everything before */
 };
 
@@ -48,7 +48,8 @@ enum bs_slot_offset {
 	SLOT_O_ROOT_HASH = 56,
 	SLOT_O_NAME = 88,
 	SLOT_O_VERSION = 152,
-	SLOT_O_UNUSED = 216,
+	SLOT_O_RELAPSES = 216, /* u8 */
+	SLOT_O_UNUSED = 217,
 	SLOT_BYTES = 256,
 };
 
@@ -56,12 +57,15 @@ enum bs_slot_offset {
 enum bs_list_offset {
 	REFUSED_O_HASH = 0,
 	REFUSED_O_REASON = 32, /* u8 */
-	REFUSED_BYTES = 40,
+	REFUSED_O_VERSION = 40,
+	REFUSED_BYTES = 104,
 	RING_O_NUMBER = 0, /* u64 */
 	RING_O_SLOT = 8, /* u8 */
 	RING_O_STAGE = 9, /* u8 */
 	RING_O_REASON = 10, /* u8 */
-	RING_BYTES = 16,
+	RING_O_END = 11, /* u8 */
+	RING_O_VERSION = 16,
+	RING_BYTES = 80,
 };
 
 #define BS_FLAG_REBUILT 1u
@@ -72,9 +76,12 @@ _Static_assert(BS_O_REFUSED + BS_REFUSED_MAX * REFUSED_BYTES == BS_O_RING, "refu
 _Static_assert(BS_O_RING + BS_RING_MAX * RING_BYTES == BS_O_UNUSED_TAIL, "ring fits");
 _Static_assert(BS_O_SEAL + SHA256_BYTES == BS_RECORD_BYTES, "seal is last");
 _Static_assert(SLOT_O_NAME + IMAGE_NAME_SIZE == SLOT_O_VERSION, "name fits");
-_Static_assert(SLOT_O_VERSION + VERSION_TEXT_SIZE == SLOT_O_UNUSED, "version fits");
+_Static_assert(SLOT_O_VERSION + VERSION_TEXT_SIZE == SLOT_O_RELAPSES, "version fits");
+_Static_assert(REFUSED_O_VERSION + VERSION_TEXT_SIZE == REFUSED_BYTES, "refused version fits");
+_Static_assert(RING_O_VERSION + VERSION_TEXT_SIZE == RING_BYTES, "version of a boot fits");
 _Static_assert(BS_COPY_OFFSET(BS_COPIES) <= BS_FLIGHT_OFFSET, "copies before the recorder");
-_Static_assert(BS_FLIGHT_OFFSET + BS_FLIGHT_BYTES <= BS_PARTITION_BYTES, "recorder fits");
+_Static_assert(BS_FLIGHT_OFFSET + BS_FLIGHT_BYTES <= BS_PROMISE_OFFSET, "recorder fits");
+_Static_assert(BS_PROMISE_OFFSET + BS_PROMISE_BYTES <= BS_PARTITION_BYTES, "promise fits");
 _Static_assert(BS_RECORD_BYTES <= BS_COPY_STRIDE_BYTES, "copies apart");
 
 static void encode_slot(const struct bs_slot *s, uint8_t *out)
@@ -93,6 +100,28 @@ static void encode_slot(const struct bs_slot *s, uint8_t *out)
 	memcpy(out + SLOT_O_ROOT_HASH, s->image.root_hash, 32);
 	memcpy(out + SLOT_O_NAME, s->image.name, IMAGE_NAME_SIZE);
 	memcpy(out + SLOT_O_VERSION, s->image.version, VERSION_TEXT_SIZE);
+	out[SLOT_O_RELAPSES] = s->relapses;
+}
+
+static void encode_lists(const struct bs *bs, uint8_t *out)
+{
+	for (unsigned int i = 0; i < BS_REFUSED_MAX; i++) {
+		uint8_t *to = out + BS_O_REFUSED + i * REFUSED_BYTES;
+
+		memcpy(to + REFUSED_O_HASH, bs->refused[i].root_hash, 32);
+		to[REFUSED_O_REASON] = (uint8_t)bs->refused[i].reason;
+		memcpy(to + REFUSED_O_VERSION, bs->refused[i].version, VERSION_TEXT_SIZE);
+	}
+	for (unsigned int i = 0; i < BS_RING_MAX; i++) {
+		uint8_t *to = out + BS_O_RING + i * RING_BYTES;
+
+		le64_store(to + RING_O_NUMBER, bs->ring[i].number);
+		to[RING_O_SLOT] = bs->ring[i].slot;
+		to[RING_O_STAGE] = (uint8_t)bs->ring[i].stage;
+		to[RING_O_REASON] = (uint8_t)bs->ring[i].reason;
+		to[RING_O_END] = (uint8_t)bs->ring[i].end;
+		memcpy(to + RING_O_VERSION, bs->ring[i].version, VERSION_TEXT_SIZE);
+	}
 }
 
 void bs_encode(const struct bs *bs, uint8_t out[BS_RECORD_BYTES])
@@ -108,20 +137,7 @@ void bs_encode(const struct bs *bs, uint8_t out[BS_RECORD_BYTES])
 	out[BS_O_ONESHOT] = bs->oneshot;
 	for (unsigned int i = 0; i < BS_SLOTS; i++)
 		encode_slot(&bs->slot[i], out + BS_O_SLOTS + i * SLOT_BYTES);
-	for (unsigned int i = 0; i < BS_REFUSED_MAX; i++) {
-		uint8_t *to = out + BS_O_REFUSED + i * REFUSED_BYTES;
-
-		memcpy(to + REFUSED_O_HASH, bs->refused[i].root_hash, 32);
-		to[REFUSED_O_REASON] = (uint8_t)bs->refused[i].reason;
-	}
-	for (unsigned int i = 0; i < BS_RING_MAX; i++) {
-		uint8_t *to = out + BS_O_RING + i * RING_BYTES;
-
-		le64_store(to + RING_O_NUMBER, bs->ring[i].number);
-		to[RING_O_SLOT] = bs->ring[i].slot;
-		to[RING_O_STAGE] = (uint8_t)bs->ring[i].stage;
-		to[RING_O_REASON] = (uint8_t)bs->ring[i].reason;
-	}
+	encode_lists(bs, out);
 	sha256_bytes(out, BS_O_SEAL, out + BS_O_SEAL);
 }
 
@@ -162,7 +178,14 @@ static bool decode_slot(const uint8_t *data, struct bs_slot *s)
 	memcpy(s->image.root_hash, data + SLOT_O_ROOT_HASH, 32);
 	memcpy(s->image.name, data + SLOT_O_NAME, IMAGE_NAME_SIZE);
 	memcpy(s->image.version, data + SLOT_O_VERSION, VERSION_TEXT_SIZE);
+	s->relapses = data[SLOT_O_RELAPSES];
 	return slot_sensible(s);
+}
+
+static bool decode_version(const uint8_t *data, char ret[VERSION_TEXT_SIZE])
+{
+	memcpy(ret, data, VERSION_TEXT_SIZE);
+	return version_field_valid_or_blank(ret, VERSION_TEXT_SIZE);
 }
 
 static bool decode_lists(const uint8_t *data, struct bs *bs)
@@ -172,16 +195,21 @@ static bool decode_lists(const uint8_t *data, struct bs *bs)
 
 		memcpy(bs->refused[i].root_hash, from + REFUSED_O_HASH, 32);
 		bs->refused[i].reason = decode_reason(from[REFUSED_O_REASON]);
+		if (!decode_version(from + REFUSED_O_VERSION, bs->refused[i].version))
+			return false;
 	}
 	for (unsigned int i = 0; i < BS_RING_MAX; i++) {
 		const uint8_t *from = data + BS_O_RING + i * RING_BYTES;
 
-		if (from[RING_O_SLOT] >= BS_SLOTS || from[RING_O_STAGE] >= BS_STAGE_COUNT)
+		if (from[RING_O_SLOT] >= BS_SLOTS || from[RING_O_STAGE] >= BS_STAGE_COUNT ||
+		    from[RING_O_END] >= BS_END_COUNT ||
+		    !decode_version(from + RING_O_VERSION, bs->ring[i].version))
 			return false;
 		bs->ring[i].number = le64_load(from + RING_O_NUMBER);
 		bs->ring[i].slot = from[RING_O_SLOT];
 		bs->ring[i].stage = (enum bs_stage)from[RING_O_STAGE];
 		bs->ring[i].reason = decode_reason(from[RING_O_REASON]);
+		bs->ring[i].end = (enum bs_end)from[RING_O_END];
 	}
 	return true;
 }

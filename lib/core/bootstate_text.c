@@ -54,6 +54,12 @@ static const struct {
 		"the health checks did not finish in time" },
 	[BS_REASON_OPERATOR] = { "operator", "an operator said so" },
 	[BS_REASON_OTHER] = { "other", "for a reason this version does not know" },
+	[BS_REASON_PANIC] = { "panic", "its kernel panicked" },
+	[BS_REASON_WATCHDOG] = { "watchdog",
+		"it hung, and the hardware watchdog reset the machine" },
+	[BS_REASON_RELAPSE] = { "relapse",
+		"it was confirmed, then stopped without a word soon after" },
+	[BS_REASON_SHUT_DOWN] = { "shut-down", "it was shut down before it was confirmed" },
 };
 
 const char *bs_status_name(enum bs_status status)
@@ -74,6 +80,17 @@ const char *bs_reason_name(enum bs_reason reason)
 const char *bs_reason_text(enum bs_reason reason)
 {
 	return (unsigned int)reason < BS_REASON_COUNT ? reasons[reason].text : "unknown";
+}
+
+const char *bs_end_name(enum bs_end end)
+{
+	static const char *const names[BS_END_COUNT] = {
+		[BS_END_UNKNOWN] = "unknown",
+		[BS_END_SETTLED] = "settled",
+		[BS_END_SHUT_DOWN] = "shut-down",
+	};
+
+	return (unsigned int)end < BS_END_COUNT ? names[end] : "unknown";
 }
 
 const char *bs_slot_name(unsigned int slot)

@@ -7,10 +7,8 @@ bool bytes_are_zero(const void *p, size_t len)
 {
 	const uint8_t *b = p;
 
-	for (size_t i = 0; i < len; i++)
-		if (b[i])
-			return false;
-	return true;
+	/* Equal to itself one byte on, and the first one is zero. */
+	return !len || (!b[0] && !memcmp(b, b + 1, len - 1));
 }
 
 void bytes_to_hex(const void *p, size_t len, char *out)

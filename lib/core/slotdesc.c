@@ -8,20 +8,10 @@ _Static_assert(SLOTDESC_O_NAME + IMAGE_NAME_SIZE == SLOTDESC_O_VERSION, "name ov
 _Static_assert(SLOTDESC_O_VERSION + VERSION_TEXT_SIZE == SLOTDESC_O_UNUSED, "version overlaps");
 _Static_assert(SLOTDESC_O_SEAL + SHA256_BYTES == SLOTDESC_BYTES, "seal is last");
 
-/* A text that ends inside its field, reads as a version, and is zero after its end. */
-static bool text_valid(const char *text, size_t size)
-{
-	size_t len = 0;
-
-	while (len < size && text[len])
-		len++;
-	return len < size && bytes_are_zero(text + len, size - len) && version_valid(text, true);
-}
-
 bool slotdesc_valid(const struct slotdesc *d)
 {
-	return d->uki_bytes && text_valid(d->name, sizeof(d->name)) &&
-	       text_valid(d->version, sizeof(d->version));
+	return d->uki_bytes && version_field_valid(d->name, sizeof(d->name)) &&
+	       version_field_valid(d->version, sizeof(d->version));
 }
 
 int slotdesc_encode(const struct slotdesc *d, uint8_t out[SLOTDESC_BYTES])

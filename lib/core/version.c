@@ -1,8 +1,7 @@
 /* See version.h. The steps are those of the UAPI.10 text, in its order. */
 #include "lib/core/version.h"
 
-#include <stddef.h>
-
+#include "lib/core/bytes.h"
 #include "lib/core/platform.h"
 
 static bool is_digit(char c)
@@ -137,4 +136,18 @@ bool version_valid(const char *text, bool allow_underscore)
 			return false;
 	}
 	return n && text[0] != '.';
+}
+
+bool version_field_valid(const char *field, size_t size)
+{
+	size_t len = 0;
+
+	while (len < size && field[len])
+		len++;
+	return len < size && bytes_are_zero(field + len, size - len) && version_valid(field, true);
+}
+
+bool version_field_valid_or_blank(const char *field, size_t size)
+{
+	return bytes_are_zero(field, size) || version_field_valid(field, size);
 }

@@ -6,6 +6,7 @@
 #define LIB_CORE_VERSION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Longest image version and image name kept on disk, with the NUL. */
 #define VERSION_TEXT_SIZE 64
@@ -25,5 +26,14 @@ int version_compare(const char *a, const char *b);
  * @allow_underscore is false (artefact names use it as their separator).
  */
 bool version_valid(const char *text, bool allow_underscore);
+
+/*
+ * True when the @size bytes of @field, as read from a disk, are such a text (with '_'), its NUL,
+ * and nothing but zeroes behind it.
+ */
+bool version_field_valid(const char *field, size_t size);
+
+/* The same, or all zero: no version is known. */
+bool version_field_valid_or_blank(const char *field, size_t size);
 
 #endif

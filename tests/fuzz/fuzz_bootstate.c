@@ -18,6 +18,7 @@ static void use_state(struct bs *bs)
 	static uint8_t out[BS_RECORD_BYTES];
 	unsigned int slot, mask = 0;
 	struct bs again;
+	uint64_t number;
 
 	for (unsigned int i = 0; i <= BS_SLOTS; i++) {
 		if (bs_choose(bs, mask, 0, &slot))
@@ -31,6 +32,10 @@ static void use_state(struct bs *bs)
 		mask |= 1u << slot;
 	}
 	CHECK(mask <= 3);
+	bs_explain_previous(bs, BS_REASON_PANIC, &number);
+	bs_end_boot(bs, bs->current, BS_END_SHUT_DOWN);
+	bs_retry(bs, 0);
+	bs_retry(bs, 1);
 	bs_encode(bs, out);
 	CHECK(bs_decode(out, &again) == BS_OK);
 }

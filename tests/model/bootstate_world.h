@@ -91,10 +91,14 @@ static const struct disk_ops ops = { NULL, disk_read, disk_write, disk_flush };
 
 /* ---- worlds ---- */
 
+static bool image_2_lifts_the_floor;
+
 static struct slotdesc image(unsigned int id)
 {
-	struct slotdesc d = { .uki_bytes = 1000 + id, .epoch = id == 2 ? 2 : 1, .name = "model" };
+	struct slotdesc d = { .uki_bytes = 1000 + id, .epoch = 1, .name = "model" };
 
+	if (id == 2 && image_2_lifts_the_floor)
+		d.epoch = 2;
 	memset(d.uki_sha256, (int)id, sizeof(d.uki_sha256));
 	memset(d.root_hash, 0x40 + (int)id, sizeof(d.root_hash));
 	d.version[0] = (char)('0' + id);
@@ -137,15 +141,22 @@ static void canonical(struct bs *bs)
 			s->unconfirmed = 0;
 		else if (s->unconfirmed > s->tries_max)
 			s->unconfirmed = s->tries_max;
+		if (s->relapses > bs_relapses_max(s))
+			s->relapses = (uint8_t)bs_relapses_max(s);
 	}
-	for (unsigned int i = 0; i < BS_REFUSED_MAX; i++)
+	for (unsigned int i = 0; i < BS_REFUSED_MAX; i++) {
 		if (bs->refused[i].reason)
 			bs->refused[i].reason = BS_REASON_HEALTH;
+		memset(bs->refused[i].version, 0, sizeof(bs->refused[i].version));
+	}
 	memset(&bs->ring[1], 0, sizeof(bs->ring) - sizeof(bs->ring[0]));
 	if (bs->ring[0].reason)
 		bs->ring[0].reason = BS_REASON_HEALTH;
 	if (bs->ring[0].stage != BS_STAGE_CONFIRMED)
 		bs->ring[0].stage = BS_STAGE_SELECTED;
+	memset(bs->ring[0].version, 0, sizeof(bs->ring[0].version));
+	if (bs->ring[0].end)
+		bs->ring[0].end = BS_END_SHUT_DOWN;
 	if (bs->ring[0].slot != bs->current)
 		memset(&bs->ring[0], 0, sizeof(bs->ring[0]));
 	bs->ring[0].number = bs->ring[0].number ? 1 : 0;
@@ -194,9 +205,9 @@ static void dump(const char *what, const struct world *w)
 		const struct bs_slot *s = &w->bs.slot[i];
 
 		printf("  %s: %s image %u content %#x priority %u tries %u good %d unconfirmed %u"
-		       " reason %s\n", bs_slot_name(i), bs_status_name(s->status),
+		       " relapses %u reason %s\n", bs_slot_name(i), bs_status_name(s->status),
 		       image_id(&s->image), w->content[i], s->priority, s->tries_left, s->good,
-		       s->unconfirmed, bs_reason_name(s->reason));
+		       s->unconfirmed, s->relapses, bs_reason_name(s->reason));
 	}
 }
 

@@ -31,12 +31,25 @@ bootstate.c|a trial is given up for no good one|s/ || !bs_slot_good(bs, other_sl
 bootstate.c|a commit makes good|/^\tslot_ready(&bs->slot\[slot\], image, tries);/s/$/ bs->slot[slot].good = true;/
 bootstate.c|begin does not mark the slot as writing|s/status = BS_WRITING;/status = BS_READY;/
 bootstate.c|a refused image is installed again|s/if (!allow_refused && bs_is_refused/if (0 \&\& bs_is_refused/
-bootstate.c|a failed trial is not refused|s/^\tif (bytes_are_zero(root_hash, 32) || !reason/\tif (1 || !reason/
+bootstate.c|a failed trial is not refused|s/^\tif (bytes_are_zero(image->root_hash, 32) || !reason/\tif (1 || !reason/
 bootstate.c|confirm does not reset the count|/s->tries_left = 0;/{N;s/\n\ts->unconfirmed = 0;//}
 bootstate.c|exhausted good slots never boot|s/return bs->slot\[slot\].good ? RANK_GOOD : RANK_READY;/return RANK_NEVER;/
 bootstate.c|exhausted slots do not take turns|s/^\t\treturn bs->current == b;/\t\treturn a > b;/
 bootstate.c|the floor falls at a confirm|s/^\tif (s->image.epoch > bs->floor)/\tif (1)/
 bootstate.c|a rollback to what was never confirmed|s/status != BS_READY || !bs->slot\[slot\].good)/status != BS_READY)/
+bootstate.c|relapses are not counted|s/^\t\ts->relapses++;/\t\t;/
+bootstate.c|relapses do not matter|s/ && s->relapses < bs_relapses_max(s)//
+bootstate.c|a confirm forgives relapses|s/^\tbs->rebuilt = false;/& s->relapses = 0;/
+bootstate.c|a shutdown forgives no relapses|s/^\t\tbs->slot\[slot\].relapses = 0;/\t\t;/
+bootstate.c|an unconfirmed boot settles|s/ != BS_STAGE_CONFIRMED && end == BS_END_SETTLED/ == BS_STAGE_COUNT/
+bootstate.c|a shut down boot is a relapse|s/last->end == BS_END_UNKNOWN ? BS_REASON_RELAPSE : BS_REASON_NONE/BS_REASON_RELAPSE/
+bootstate.c|a retry keeps the refusal|s/^\tbs_forgive(bs, s->image.root_hash);/\t;/
+bootstate.c|a retry of the running slot|s/^\tif (slot == bs->current)$/\tif (0)/
+bootstate.c|a retry of a good slot|s/s->status == BS_READY && !s->good && !s->tries_left/s->status == BS_READY \&\& !s->tries_left/
+bootstate.c|a retry makes good|s/^\ts->good = false;$/\ts->good = true;/
+bootstate.c|a retry goes below the floor|s/^\tif (s->image.epoch < bs->floor)$/\tif (0)/
+bootstate.c|an explained boot is explained again|s/ || !left_no_word(bs->ring\[i\].reason))/)/
+bootstate.c|damage found later leaves the image refused|s/^\tif (bs_is_refused(bs, image->root_hash, NULL) && !reason/\tif (0 \&\& !reason/
 bootstate_disk.c|the newest copy is overwritten|s/^\t\tdisk->target = 1 - copy;/\t\tdisk->target = copy;/
 bootstate_disk.c|the older copy is loaded|s/!sequence_after(bs.sequence, ret->sequence)/sequence_after(bs.sequence, ret->sequence)/
 bootstate_disk.c|nothing is read back|s/return memcmp(disk->check, disk->record, BS_RECORD_BYTES) ? BS_E_READBACK : BS_OK;/return BS_OK;/
@@ -63,7 +76,7 @@ run_one() {
 			return 1
 		fi
 	fi
-	for t in bootstate bootstate_disk; do
+	for t in bootstate bootstate_end bootstate_disk; do
 		build tests/unit/core/${t}_test.c "$work/unit" lib/core/sha256.c 2>"$work/log" ||
 			{ echo "BROKEN    $2: does not compile"; cat "$work/log"; return 1; }
 		timeout 60 "$work/unit" >"$work/unit.log" 2>&1 || by=unit

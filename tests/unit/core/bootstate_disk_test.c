@@ -18,6 +18,10 @@ static void a_record_survives_a_round_trip(void **state)
 	bs.sequence = 0x0102030405060708;
 	bs_mark_failed(&bs, 1, BS_REASON_HEALTH_TIMEOUT);
 	bs_set_oneshot(&bs, 0);
+	bs.slot[0].relapses = 7;
+	bs.ring[1].end = BS_END_SETTLED;
+	bs.refused[2].reason = BS_REASON_PANIC;
+	bs.refused[2].version[0] = 'Q';
 	bs_encode(&bs, bytes);
 	memset(&back, 0, sizeof(back));
 	assert_int_equal(bs_decode(bytes, &back), BS_OK);
@@ -205,7 +209,8 @@ static void sealed_nonsense_is_no_state(void **state)
 	} fields[] = {
 		{ 40, 2 }, { 41, 2 }, { 64, BS_STATUS_COUNT }, { 64, BS_BAD }, { 65, 16 },
 		{ 66, 99 }, { 67, 16 }, { 67, 0 }, { 68, 2 }, { 70, BS_STAGE_COUNT }, { 152, '\n' },
-		{ 64 + 152, 0 }, { 64 + 215, 'x' }, { 896 + 8, 2 }, { 896 + 9, BS_STAGE_COUNT },
+		{ 64 + 152, 0 }, { 64 + 215, 'x' }, { 1408 + 8, 2 }, { 1408 + 9, BS_STAGE_COUNT },
+		{ 1408 + 11, BS_END_COUNT }, { 1408 + 16, '\n' }, { 1408 + 79, 'x' }, { 576 + 40, 0x1b },
 	};
 	struct bs bs = both_good(), back = { .boots = 77 };
 	static uint8_t bytes[BS_RECORD_BYTES];

@@ -17,6 +17,7 @@
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/base/path.h"
+#include "lib/core/flight.h"
 
 static char dir[] = "/tmp/kiln-confirm.XXXXXX";
 static struct device dev;
@@ -102,21 +103,24 @@ static void a_confirmed_slot_is_good_after_reading_it_again(void **state)
 
 static void a_failure_is_recorded_with_its_text(void **state)
 {
-	char text[64];
+	static uint8_t entry[FLIGHT_ENTRY_BYTES];
+	const char *text;
+	struct flight f;
 
 	(void)state;
 	open_or_fail(true);
-	assert_int_equal(io_pwrite_all(dev.fd, "older and longer text", 21, BS_FLIGHT_OFFSET + 10), 0);
 	assert_int_equal(confirm_failed(&dev, BS_REASON_HEALTH, "unit x failed\n", &err), 0);
 	device_done(&dev);
 	open_or_fail(false);
 	assert_int_equal(dev.bs.slot[0].reason, BS_REASON_HEALTH);
 	assert_int_equal(dev.bs.ring[0].reason, BS_REASON_HEALTH);
 	assert_false(dev.bs.slot[0].good);
-	assert_int_equal(io_pread_all(dev.fd, text, sizeof(text), BS_FLIGHT_OFFSET), 0);
-	assert_string_equal(text, "unit x failed\n");
-	for (unsigned i = 14; i < sizeof(text); i++)
-		assert_int_equal(text[i], 0);
+	assert_int_equal(io_pread_all(dev.fd, entry, sizeof(entry), FLIGHT_OFFSET(dev.bs.boots)), 0);
+	assert_int_equal(flight_decode(entry, &f, &text), FLIGHT_OK);
+	assert_int_equal(f.boot, dev.bs.boots);
+	assert_int_equal(f.reason, BS_REASON_HEALTH);
+	assert_int_equal(f.text_bytes, 14);
+	assert_memory_equal(text, "unit x failed\n", 14);
 	device_done(&dev);
 }
 
