@@ -44,12 +44,14 @@ LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SAN_LDFLAGS) $(LDFLAGS) 
 
 BUILDER_LIBS := -lyaml -lsolvext -lsolv -larchive -lcurl -lcrypto -lseccomp
 VERITY_LIBS := -lcrypto
+LAB_LIBS := -larchive -lcrypto
 
 # ---- sources ---------------------------------------------------------------
 core_src := $(sort $(wildcard lib/core/*.c))
 base_src := $(filter-out lib/base/http.c,$(sort $(wildcard lib/base/*.c)))
 http_src := $(wildcard lib/base/http.c)
 verity_src := $(sort $(wildcard verity/*.c))
+uki_src := $(sort $(wildcard uki/*.c))
 builder_src := $(filter-out builder/main.c,$(sort $(wildcard builder/*.c builder/*/*.c)))
 update_src := $(filter-out update/main.c,$(sort $(wildcard update/*.c)))
 qemu_src := $(filter-out qemu/main.c,$(sort $(wildcard qemu/*.c)))
@@ -61,6 +63,7 @@ LIB_CORE := $(O)/libcore.a
 LIB_BASE := $(O)/libbase.a
 LIB_HTTP := $(if $(http_src),$(O)/libhttp.a)
 LIB_VERITY := $(O)/libverity.a
+LIB_UKI := $(O)/libuki.a
 LIB_BUILDER := $(O)/libbuilder.a
 LIB_UPDATE := $(O)/libupdate.a
 LIB_QEMU := $(O)/libqemu.a
@@ -96,6 +99,7 @@ $(LIB_CORE): $(call obj,$(core_src)); $(archive)
 $(LIB_BASE): $(call obj,$(base_src)); $(archive)
 $(O)/libhttp.a: $(call obj,$(http_src)); $(archive)
 $(LIB_VERITY): $(call obj,$(verity_src)); $(archive)
+$(LIB_UKI): $(call obj,$(uki_src)); $(archive)
 $(LIB_BUILDER): $(call obj,$(builder_src)); $(archive)
 $(LIB_UPDATE): $(call obj,$(update_src)); $(archive)
 $(LIB_QEMU): $(call obj,$(qemu_src)); $(archive)
@@ -104,13 +108,13 @@ $(LIB_INITRAMFS): $(call obj,$(initramfs_src)); $(archive)
 # ---- programs ----------------------------------------------------------------
 ifneq ($(wildcard builder/main.c),)
 programs += $(O)/kiln
-$(O)/kiln: $(call obj,builder/main.c) $(LIB_BUILDER) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE)
+$(O)/kiln: $(call obj,builder/main.c) $(LIB_BUILDER) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ $(BUILDER_LIBS) -o $@
 endif
 ifneq ($(wildcard qemu/main.c),)
 programs += $(O)/kiln-vm $(O)/kiln-boot $(O)/kiln-test
-$(O)/kiln-vm: $(call obj,qemu/main.c) $(LIB_QEMU) $(LIB_BASE) $(LIB_CORE)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lcrypto -o $@
+$(O)/kiln-vm: $(call obj,qemu/main.c) $(LIB_QEMU) $(LIB_UKI) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ $(LAB_LIBS) -o $@
 $(O)/kiln-boot $(O)/kiln-test: $(O)/kiln-vm
 	$(Q)ln -sf kiln-vm $@
 endif

@@ -11,7 +11,7 @@
 #include "builder/resolve/lock.h"
 #include "builder/rootfs/manifest.h"
 #include "builder/rootfs/rootfs.h"
-#include "builder/uki/uki.h"
+#include "uki/uki.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/digest.h"

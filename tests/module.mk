@@ -6,13 +6,13 @@ unit_bin := $(patsubst %.c,$(O)/%,$(unit_src))
 fuzz_name := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 replay_bin := $(addprefix $(O)/tests/fuzz/replay_,$(fuzz_name))
 
-all_libs = $(LIB_BUILDER) $(LIB_QEMU) $(LIB_UPDATE) $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_HTTP) \
+all_libs = $(LIB_BUILDER) $(LIB_QEMU) $(LIB_UKI) $(LIB_UPDATE) $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_HTTP) \
 	$(LIB_BASE) $(LIB_CORE)
 $(O)/tests/unit/core/% $(O)/tests/model/%: LIBS = $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/base/%: LIBS = $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) -lcrypto -lcurl
 $(O)/tests/unit/verity/%: LIBS = $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(VERITY_LIBS)
-$(O)/tests/unit/builder/%: LIBS = $(LIB_BUILDER) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) $(BUILDER_LIBS)
-$(O)/tests/unit/qemu/%: LIBS = $(LIB_QEMU) $(LIB_BASE) $(LIB_CORE) -lcrypto
+$(O)/tests/unit/builder/%: LIBS = $(LIB_BUILDER) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) $(BUILDER_LIBS)
+$(O)/tests/unit/qemu/%: LIBS = $(LIB_QEMU) $(LIB_UKI) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(LAB_LIBS)
 $(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/initramfs/%: LIBS = $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/crash/% $(O)/tests/fuzz/%: LIBS = $(all_libs) $(BUILDER_LIBS)
@@ -125,7 +125,7 @@ $(O)/tests/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(all_libs)
 #: make lint         cppcheck over the tree
 lint:
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
-		--suppress=missingIncludeSystem -I. $(core_src) $(base_src) $(verity_src) $(builder_src) \
+		--suppress=missingIncludeSystem -I. $(core_src) $(base_src) $(verity_src) $(uki_src) $(builder_src) \
 		$(update_src) $(qemu_src) $(initramfs_src)
 
 #: make coverage     line coverage of the unit tests

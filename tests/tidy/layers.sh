@@ -10,24 +10,25 @@ allowed() {
 	lib/base) echo "lib/base lib/core" ;;
 	verity) echo "verity lib/core lib/base" ;;
 	fleet) echo "fleet lib/core lib/base verity" ;;
+	uki) echo "uki lib/core lib/base" ;;
 	update) echo "update lib/core lib/base verity fleet" ;;
-	qemu) echo "qemu lib/base lib/core" ;;
+	qemu) echo "qemu lib/base lib/core verity uki" ;;
 	bootloader/efi) echo "bootloader/efi lib/core" ;;
 	bootloader/selector) echo "bootloader/selector bootloader/efi lib/core" ;;
 	bootloader/initramfs) echo "bootloader/initramfs lib/core lib/base verity" ;;
 	builder/recipe) echo "builder/recipe lib/core lib/base" ;;
 	builder/resolve) echo "builder/resolve builder/recipe lib/core lib/base" ;;
 	builder/rootfs) echo "builder/rootfs builder/recipe builder/resolve lib/core lib/base" ;;
-	builder/squash | builder/uki | builder/disk | builder/publish)
+	builder/squash | builder/disk | builder/publish)
 		echo "$1 lib/core lib/base verity" ;;
-	builder) echo "builder lib/core lib/base verity fleet" ;;
+	builder) echo "builder lib/core lib/base verity uki fleet" ;;
 	esac
 }
 
 bad=0
 n=0
 for f in $(git ls-files -co --exclude-standard 'lib/*.[ch]' 'verity/*.[ch]' 'fleet/*.[ch]' 'update/*.[ch]' \
-	'qemu/*.[ch]' 'bootloader/*.[ch]' 'builder/*.[ch]'); do
+	'uki/*.[ch]' 'qemu/*.[ch]' 'bootloader/*.[ch]' 'builder/*.[ch]'); do
 	[ -f "$f" ] || continue
 	dir=${f%/*}
 	case $dir in lib/* | bootloader/* | builder/*) room=$(echo "$dir" | cut -d/ -f1-2) ;; *) room=${dir%%/*} ;; esac

@@ -17,7 +17,7 @@
 
 #include "builder/disk/inspect.h"
 #include "builder/disk/region.h"
-#include "builder/uki/uki.h"
+#include "uki/uki.h"
 #include "lib/base/atomic_file.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"

@@ -1,5 +1,5 @@
 /* The command line and the PE file, read back by the parsers of the boot side. */
-#include "builder/uki/uki.h"
+#include "uki/uki.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "builder/uki/pe_append.h"
+#include "uki/pe_append.h"
 #include "lib/base/atomic_file.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"

@@ -1,5 +1,5 @@
 /* The archive byte by byte, and through libarchive's reader. */
-#include "builder/uki/initramfs.h"
+#include "uki/initramfs.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "builder/uki/cpio.h"
+#include "uki/cpio.h"
 #include "lib/base/atomic_file.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "builder/disk/disk.h"
-#include "builder/uki/uki.h"
+#include "uki/uki.h"
 #include "lib/base/atomic_file.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"

@@ -1,11 +1,11 @@
 /* See uki.h. */
-#include "builder/uki/uki.h"
+#include "uki/uki.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "builder/uki/pe_append.h"
+#include "uki/pe_append.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"

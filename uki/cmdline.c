@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "builder/uki/uki.h"
+#include "uki/uki.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"

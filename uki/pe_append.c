@@ -1,5 +1,5 @@
 /* See pe_append.h. Field offsets are those of the PE/COFF specification, revision 11. */
-#include "builder/uki/pe_append.h"
+#include "uki/pe_append.h"
 
 #include <errno.h>
 #include <stdint.h>

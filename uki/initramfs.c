@@ -2,14 +2,14 @@
  * See initramfs.h. Parents of module paths are made once each, in the order the
  * modules need them, so the archive is a function of the module list.
  */
-#include "builder/uki/initramfs.h"
+#include "uki/initramfs.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "builder/uki/cpio.h"
-#include "builder/uki/zpack.h"
+#include "uki/cpio.h"
+#include "uki/zpack.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"

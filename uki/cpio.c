@@ -1,5 +1,5 @@
 /* See cpio.h. The header is thirteen 8-digit hex fields; name and data are padded to 4 bytes. */
-#include "builder/uki/cpio.h"
+#include "uki/cpio.h"
 
 #include <assert.h>
 #include <string.h>

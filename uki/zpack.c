@@ -1,5 +1,5 @@
 /* See zpack.h. */
-#include "builder/uki/zpack.h"
+#include "uki/zpack.h"
 
 #include <archive.h>
 #include <archive_entry.h>
