@@ -11,6 +11,7 @@ all_libs = $(LIB_BUILDER) $(LIB_QEMU) $(LIB_UKI) $(LIB_UPDATE) $(LIB_INITRAMFS) 
 $(O)/tests/unit/core/% $(O)/tests/model/%: LIBS = $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/base/%: LIBS = $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) -lcrypto -lcurl
 $(O)/tests/unit/verity/%: LIBS = $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(VERITY_LIBS)
+$(O)/tests/unit/uki/%: LIBS = $(LIB_UKI) $(LIB_BASE) $(LIB_CORE) -larchive -lcrypto
 $(O)/tests/unit/builder/%: LIBS = $(LIB_BUILDER) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) $(BUILDER_LIBS)
 $(O)/tests/unit/qemu/%: LIBS = $(LIB_QEMU) $(LIB_UKI) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(LAB_LIBS)
 $(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_BASE) $(LIB_CORE) -lcrypto

@@ -5,8 +5,8 @@
  * time, so the bytes depend on the calls alone. Parents must be written before their
  * children: the kernel makes nothing by itself. Failures stick in the buffer (buf_ok()).
  */
-#ifndef BUILDER_UKI_CPIO_H
-#define BUILDER_UKI_CPIO_H
+#ifndef UKI_CPIO_H
+#define UKI_CPIO_H
 
 #include <stddef.h>
 #include <stdint.h>

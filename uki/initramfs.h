@@ -6,8 +6,8 @@
  *	/init  /modules.list  /lib/modules/RELEASE/...ko  /keys/image.pem
  *	/proc /sys /dev /sysroot /run (empty)
  */
-#ifndef BUILDER_UKI_INITRAMFS_H
-#define BUILDER_UKI_INITRAMFS_H
+#ifndef UKI_INITRAMFS_H
+#define UKI_INITRAMFS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,6 +2,7 @@
 #include "uki/pe_append.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -21,6 +22,8 @@ enum {
 	OPT_O_IMAGE_BYTES = 56,
 	OPT_O_HEADER_BYTES = 60,
 	OPT_O_CHECKSUM = 64,
+	OPT_O_N_DIRECTORIES = 108,
+	OPT_O_CERTIFICATES = 144, /* directory entry 4: offset, then bytes */
 	/* from a section header */
 	SECTION_BYTES = 40,
 	SEC_O_VIRTUAL_BYTES = 8,
@@ -44,6 +47,18 @@ struct cursor {
 static uint64_t align_up(uint64_t v, uint64_t align)
 {
 	return (v + align - 1) / align * align;
+}
+
+/* In a section of ours: data only, so its size counts as initialised data. */
+static uint32_t raw_bytes_from(const struct pe *pe, unsigned int idx)
+{
+	struct pe_section s;
+	uint32_t sum = 0;
+
+	for (; idx < pe->n_sections; idx++)
+		if (pe_section_at(pe, idx, &s) == PE_OK)
+			sum += s.raw_bytes;
+	return sum;
 }
 
 static int check_file(const void *file, size_t len, struct pe *pe, struct err *err)
@@ -205,5 +220,59 @@ int pe_append(const void *file, size_t file_len, const struct pe_new_section *se
 		table_end += SECTION_BYTES;
 	}
 	fix_headers(ret, &c, (unsigned)(pe.n_sections + n_new));
+	return 0;
+}
+
+/* Are all sections from @idx on behind all those before, in the file and in memory? */
+static bool sections_are_last(const struct pe *pe, unsigned int idx, uint64_t *ret_file_end,
+			      uint64_t *ret_image_end)
+{
+	uint64_t file_end = 0, image_end = 0;
+	struct pe_section s;
+
+	for (unsigned int i = 0; i < pe->n_sections; i++) {
+		if (pe_section_at(pe, i, &s) != PE_OK)
+			return false;
+		if (i >= idx) {
+			if (s.offset < file_end || s.virtual_address < image_end)
+				return false;
+			continue;
+		}
+		if ((uint64_t)s.offset + s.raw_bytes > file_end)
+			file_end = (uint64_t)s.offset + s.raw_bytes;
+		if ((uint64_t)s.virtual_address + s.virtual_bytes > image_end)
+			image_end = (uint64_t)s.virtual_address + s.virtual_bytes;
+	}
+	*ret_file_end = file_end;
+	*ret_image_end = image_end;
+	return true;
+}
+
+int pe_cut(const void *file, size_t file_len, unsigned int n_keep, struct buf *ret, struct err *err)
+{
+	struct cursor c = { 0 };
+	uint64_t file_end, image_end;
+	uint8_t *out, *optional;
+	struct pe pe;
+	int e = pe_parse(file, file_len, file_len, &pe);
+
+	if (e != PE_OK)
+		return err_set(err, -EBADMSG, "%s", pe_error_text(e));
+	if (!n_keep || n_keep > pe.n_sections || !pe.section_alignment ||
+	    !sections_are_last(&pe, n_keep, &file_end, &image_end) || file_end > file_len)
+		return err_set(err, -EBADMSG, "its sections cannot be taken apart");
+	buf_add(ret, file, file_end);
+	if (!buf_ok(ret))
+		return err_oom(err);
+	out = (uint8_t *)ret->data;
+	optional = out + le32_load(out + PE_O_LFANEW) + PE_O_OPTIONAL;
+	memset(out + pe.section_table + (size_t)n_keep * SECTION_BYTES, 0,
+	       (size_t)(pe.n_sections - n_keep) * SECTION_BYTES);
+	if (le32_load(optional + OPT_O_N_DIRECTORIES) > 4)
+		memset(optional + OPT_O_CERTIFICATES, 0, 8);
+	le32_store(optional + OPT_O_INIT_DATA_BYTES,
+		   le32_load(optional + OPT_O_INIT_DATA_BYTES) - raw_bytes_from(&pe, n_keep));
+	c.image_end = align_up(image_end, pe.section_alignment);
+	fix_headers(ret, &c, n_keep);
 	return 0;
 }

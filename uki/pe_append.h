@@ -5,8 +5,8 @@
  * the image's last page. Symbols and anything else behind the last section are dropped.
  * The result depends on the input bytes only.
  */
-#ifndef BUILDER_UKI_PE_APPEND_H
-#define BUILDER_UKI_PE_APPEND_H
+#ifndef UKI_PE_APPEND_H
+#define UKI_PE_APPEND_H
 
 #include <stddef.h>
 
@@ -26,5 +26,13 @@ struct pe_new_section {
  */
 int pe_append(const void *file, size_t file_len, const struct pe_new_section *sections, size_t n,
 	      struct buf *ret, struct err *err);
+
+/*
+ * Write the @file_len bytes at @file to the empty buffer @ret without the sections from number
+ * @n_keep (1 or more) on, which must be the last ones in the file and in memory as well: the
+ * reverse of pe_append(). A signature is dropped. Returns 0, -EBADMSG, -ENOMEM.
+ */
+int pe_cut(const void *file, size_t file_len, unsigned int n_keep, struct buf *ret,
+	   struct err *err);
 
 #endif

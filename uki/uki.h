@@ -6,8 +6,8 @@
  * with Secure Boot on nothing outside them reaches the kernel. The result is
  * read back with lib/core/pe before it is handed out.
  */
-#ifndef BUILDER_UKI_UKI_H
-#define BUILDER_UKI_UKI_H
+#ifndef UKI_UKI_H
+#define UKI_UKI_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * Whole-buffer zstd compression by libarchive's filter: the initramfs is the only
  * user, so the builder needs no further library for it.
  */
-#ifndef BUILDER_UKI_ZPACK_H
-#define BUILDER_UKI_ZPACK_H
+#ifndef UKI_ZPACK_H
+#define UKI_ZPACK_H
 
 #include <stddef.h>
 
