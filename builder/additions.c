@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "builder/data.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/data.h"
 #include "lib/base/err.h"
 #include "lib/base/path.h"
 

@@ -12,7 +12,6 @@
 #include <time.h>
 
 #include "builder/additions.h"
-#include "builder/data.h"
 #include "builder/disk/disk.h"
 #include "builder/keys.h"
 #include "builder/provenance.h"
@@ -26,17 +25,18 @@
 #include "builder/rootfs/rootfs.h"
 #include "builder/rootfs/sandbox.h"
 #include "builder/squash/squash.h"
-#include "uki/initramfs.h"
-#include "uki/uki.h"
 #include "builder/workdir.h"
 #include "lib/base/atomic_file.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/data.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/base/log.h"
 #include "lib/base/progress.h"
 #include "lib/core/verity_table.h"
+#include "uki/initramfs.h"
+#include "uki/uki.h"
 #include "verity/sigfile.h"
 #include "verity/tree.h"
 

@@ -5,18 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "builder/data.h"
 #include "builder/publish/publish.h"
 #include "builder/recipe/recipe.h"
 #include "builder/resolve/lock.h"
 #include "builder/rootfs/manifest.h"
 #include "builder/rootfs/rootfs.h"
-#include "uki/uki.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/data.h"
 #include "lib/base/digest.h"
 #include "lib/base/err.h"
 #include "lib/base/proc.h"
+#include "uki/uki.h"
 #include "verity/tree.h"
 
 #define INPUTS_MAX 12

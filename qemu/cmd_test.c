@@ -23,6 +23,7 @@
 #include "lib/base/atomic_file.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/data.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/base/log.h"
@@ -83,26 +84,6 @@ struct run {
 
 /* ---- which scenarios --------------------------------------------------------------- */
 
-/* kiln's own scenarios: beside the program, or where it is installed. Owned; NULL if nowhere. */
-static char *own_scenarios(void)
-{
-	static const char *const places[] = { "scenarios", "../lib/kiln/scenarios",
-					      "../share/kiln/scenarios", NULL };
-	char exe[4096];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	struct stat st;
-
-	exe[n > 0 ? n : 0] = '\0';
-	for (int i = 0; n > 0 && places[i]; i++) {
-		char *dir = str_printf("%.*s%s", (int)(path_base(exe) - exe), exe, places[i]);
-
-		if (dir && stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
-			return dir;
-		free(dir);
-	}
-	return NULL;
-}
-
 static int add_file(struct run *run, const char *path, struct err *err)
 {
 	if (run->n == CASES_MAX)
@@ -133,7 +114,7 @@ static int add_directory(struct run *run, const char *dir, struct err *err)
 /* @word is a file, a directory, or the name of one of our own. */
 static int add_word(struct run *run, const char *word, struct err *err)
 {
-	_cleanup_free_ char *own = own_scenarios(), *path = NULL;
+	_cleanup_free_ char *own = data_path("scenarios", NULL), *path = NULL;
 	struct stat st;
 
 	if (stat(word, &st) == 0)
@@ -147,11 +128,11 @@ static int add_word(struct run *run, const char *word, struct err *err)
 
 static int collect(struct run *run, int n, char **words, struct err *err)
 {
-	_cleanup_free_ char *own = own_scenarios();
+	_cleanup_free_ char *own = n ? NULL : data_path("scenarios", err);
 	int r = 0;
 
 	if (n == 0 && !own)
-		return err_set(err, -ENOENT, "kiln's own scenarios are not installed");
+		return -ENOENT;
 	if (n == 0)
 		return add_directory(run, own, err);
 	for (int i = 0; r == 0 && i < n; i++)

@@ -19,6 +19,7 @@
 #include "qemu/clock.h"
 #include "qemu/console.h"
 #include "qemu/faults.h"
+#include "qemu/offdisk.h"
 #include "qemu/ssh.h"
 
 #define TAIL_LINES 12
@@ -378,6 +379,27 @@ static void keep_disk(struct player *p)
 		(void)rename(p->vm.disk, to);
 }
 
+/* What the machine says of its last failure, if its disk can be read. */
+static void look_at_record(struct player *p, struct play_result *ret)
+{
+	_cleanup_offdisk_ struct offdisk *d = offdisk_open(p->vm.disk, false, NULL);
+	_cleanup_offstate_ struct offstate *s = d ? offdisk_state(d, NULL) : NULL;
+
+	for (unsigned i = 0; s && i < BS_RING_MAX && s->bs.ring[i].number; i++) {
+		const struct bs_boot *b = &s->bs.ring[i];
+
+		if (b->reason == BS_REASON_NONE)
+			continue;
+		ret->failed_slot = b->slot ? 'b' : 'a';
+		snprintf(ret->failed_version, sizeof(ret->failed_version), "%s", b->version);
+		snprintf(ret->failed_stage, sizeof(ret->failed_stage), "%s",
+			 bs_stage_name(b->stage));
+		snprintf(ret->failed_reason, sizeof(ret->failed_reason), "%s",
+			 bs_reason_name(b->reason));
+		return;
+	}
+}
+
 static int prepare(struct player *p, struct err *err)
 {
 	struct vm_options o = p->options->vm;
@@ -415,6 +437,8 @@ void play(const struct scenario *s, const struct play_options *options, struct p
 	if (r == 0) {
 		r = perform(&p, &err);
 		ret->boots = p.vm.timeline.n + p.vm.timeline.dropped;
+		ret->timeline = p.vm.timeline;
+		look_at_record(&p, ret);
 		if (r < 0 && options->keep)
 			keep_disk(&p);
 		vm_done(&p.vm);

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "lib/core/version.h"
 #include "qemu/scenario.h"
 #include "qemu/vm.h"
 
@@ -21,8 +22,12 @@ struct play_options {
 
 struct play_result {
 	enum verdict verdict;
-	uint64_t ms;
+	uint64_t ms; /* all of it, preparations included */
 	unsigned boots;
+	struct timeline timeline; /* of the last boots */
+	/* What the machine wrote down of the last boot that failed; empty when none did. */
+	char failed_version[VERSION_TEXT_SIZE], failed_stage[16], failed_reason[24];
+	char failed_slot; /* 'a', 'b', or 0 */
 	char why[4096]; /* of a failure or skip: "file:line:column: ...", may have several lines
 			 */
 };

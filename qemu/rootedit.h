@@ -23,9 +23,9 @@ struct root_edit {
 
 /*
  * Write the squashfs at @offset_bytes of @file, with @edits made, to the new file
- * @output, compressed quickly and, when that takes more than @max_bytes, well. @work is a
- * directory for scratch files; @output is absolute. Returns 0; -ENOSPC when it does not fit @max_bytes; -ENOENT when
- * a tool is missing or a path to take away is not there; or another negative errno.
+ * @output (absolute), compressed quickly and, when that takes more than @max_bytes, well. @work
+ * is a directory for scratch files. Returns 0; -ENOSPC when it does not fit @max_bytes; -ENOENT
+ * when a tool is missing or a path to take away is not there; or another negative errno.
  */
 int rootedit(const char *file, uint64_t offset_bytes, const struct root_edit *edits, size_t n,
 	     const char *work, const char *output, uint64_t max_bytes, struct err *err);

@@ -111,6 +111,15 @@ uint64_t timeline_total_ms(const struct timeline_boot *b)
 	return last - b->start_ms;
 }
 
+uint64_t timeline_recovery_ms(const struct timeline *t)
+{
+	const struct timeline_boot *last = t->n ? &t->boot[t->n - 1] : NULL;
+
+	if (!last || t->dropped || !last->confirmed)
+		return 0;
+	return last->end_ms[PHASE_SYSTEMD] - t->boot[0].start_ms;
+}
+
 /* Start and length of a phase relative to power on; false when its end was not seen. */
 static bool phase_span(const struct timeline_boot *b, unsigned phase, uint64_t *from,
 		       uint64_t *len)

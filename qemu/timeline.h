@@ -60,6 +60,12 @@ const char *timeline_phase_name(enum timeline_phase phase);
 /* Time from power on to the end of the last phase seen, in ms; 0 when none. */
 uint64_t timeline_total_ms(const struct timeline_boot *b);
 
+/*
+ * Time from the first power on kept to the confirm that ended it all, in ms: how long the
+ * machine took to be well again. 0 when the last boot was not confirmed, or boots were dropped.
+ */
+uint64_t timeline_recovery_ms(const struct timeline *t);
+
 /* Draw @b as bars, @width columns for the longest; @unicode chooses block characters. */
 void timeline_text(const struct timeline_boot *b, unsigned width, bool unicode, struct buf *out);
 

@@ -17,15 +17,15 @@ static const struct report_case cases[] = {
 	{ .name = "01-a",
 	  .title = "A",
 	  .log = "o/01-a/serial.log",
-	  .result = { VERDICT_PASSED, 12345, 1, "" } },
+	  .result = { .verdict = VERDICT_PASSED, .ms = 12345, .boots = 1, .why = "" } },
 	{ .name = "02-b",
 	  .title = "B",
 	  .log = "o/02-b/serial.log",
-	  .result = { VERDICT_FAILED, 2000, 2, "x.scn:3:1: no <\"&>\nsecond\033" } },
+	  .result = { .verdict = VERDICT_FAILED, .ms = 2000, .boots = 2, .why = "x.scn:3:1: no <\"&>\nsecond\033" } },
 	{ .name = "03-c",
 	  .title = "C",
 	  .log = "o/03-c/serial.log",
-	  .result = { VERDICT_SKIPPED, 0, 0, "no ssh" } },
+	  .result = { .verdict = VERDICT_SKIPPED, .ms = 0, .boots = 0, .why = "no ssh" } },
 };
 
 static void people_read_a_line_and_the_reason(void **state)

@@ -1,5 +1,5 @@
 /* See data.h. */
-#include "builder/data.h"
+#include "lib/base/data.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,9 +1,9 @@
 /*
- * kiln's own parts that go into images: early init, selector, slotctl, units.
+ * kiln's own parts: what goes into images, recipes, scenarios.
  * They lie beside the executable (a build tree) or in ../lib/kiln (installed).
  */
-#ifndef BUILDER_DATA_H
-#define BUILDER_DATA_H
+#ifndef LIB_BASE_DATA_H
+#define LIB_BASE_DATA_H
 
 struct err;
 
