@@ -25,6 +25,7 @@ typedef uint64_t EFI_LBA;
 #define EFI_ERROR_BIT (UINT64_C(1) << 63)
 #define EFI_ERROR(s) (((s) & EFI_ERROR_BIT) != 0)
 #define EFI_SUCCESS UINT64_C(0)
+#define EFI_BUFFER_TOO_SMALL (EFI_ERROR_BIT | 5)
 #define EFI_NOT_FOUND (EFI_ERROR_BIT | 14)
 #define EFI_WRITE_PROTECTED (EFI_ERROR_BIT | 8)
 #define EFI_ACCESS_DENIED (EFI_ERROR_BIT | 15)
@@ -128,13 +129,15 @@ typedef struct {
 
 enum { EFI_PATH_MEDIA = 4, EFI_PATH_MEDIA_HARD_DRIVE = 1, EFI_PATH_END = 0x7f };
 
-/* The HD() node, byte offsets; signature_type 2 means the signature is a GPT unique GUID. */
+/* The HD() node, byte offsets. */
 enum {
 	EFI_HD_PARTITION = 4,
 	EFI_HD_SIGNATURE = 24,
 	EFI_HD_MBR_TYPE = 40,
 	EFI_HD_SIGNATURE_TYPE = 41,
 	EFI_HD_BYTES = 42,
+
+	EFI_HD_SIGNATURE_IS_GUID = 2, /* a value of the signature type: GPT's unique GUID */
 };
 
 typedef struct {
