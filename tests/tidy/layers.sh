@@ -14,6 +14,7 @@ allowed() {
 	qemu) echo "qemu lib/base lib/core" ;;
 	bootloader/efi) echo "bootloader/efi lib/core" ;;
 	bootloader/selector) echo "bootloader/selector bootloader/efi lib/core" ;;
+	bootloader/stub) echo "bootloader/stub bootloader/efi lib/core" ;;
 	bootloader/initramfs) echo "bootloader/initramfs lib/core lib/base verity" ;;
 	builder/recipe) echo "builder/recipe lib/core lib/base" ;;
 	builder/resolve) echo "builder/resolve builder/recipe lib/core lib/base" ;;
