@@ -1,5 +1,5 @@
 /*
- * kiln's own parts that go into images: early init, selector, slotctl, units.
+ * kiln's own parts that go into images: early init, selector, stub, slotctl, units.
  * They lie beside the executable (a build tree) or in ../lib/kiln (installed).
  */
 #ifndef BUILDER_DATA_H
