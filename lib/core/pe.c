@@ -223,6 +223,7 @@ int pe_section_at(const struct pe *pe, unsigned int idx, struct pe_section *ret)
 	if (idx >= pe->n_sections)
 		return PE_E_NOT_FOUND;
 	h = pe->data + pe->section_table + (size_t)idx * SECTION_HEADER_BYTES;
+	ret->header = pe->section_table + idx * SECTION_HEADER_BYTES;
 	memcpy(ret->name, h, PE_SECTION_NAME_MAX);
 	ret->name[PE_SECTION_NAME_MAX] = '\0';
 	ret->virtual_bytes = le32_load(h + SECTION_O_VIRTUAL_BYTES);

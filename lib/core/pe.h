@@ -64,6 +64,7 @@ struct pe {
 
 struct pe_section {
 	char name[PE_SECTION_NAME_MAX + 1];
+	uint32_t header; /* offset of its header, which begins with the name */
 	uint32_t offset; /* of its data in the file */
 	uint32_t bytes; /* of real data: the smaller of virtual and raw size */
 	uint32_t raw_bytes;
