@@ -79,7 +79,8 @@ all: programs
 # ---- rebuild when flags change ---------------------------------------------
 $(O)/flags: FORCE
 	@command -v $(CC) >/dev/null || { echo "$(CC) is missing: run ./setup build" >&2; exit 1; }
-	@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(CC) $(HOST_CFLAGS) $(CORE_CFLAGS) $(LDFLAGS_ALL))' >$@.new; \
+	@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(CC) $(HOST_CFLAGS) $(CORE_CFLAGS) $(LDFLAGS_ALL) \
+		$(CLANG) $(EFI_CFLAGS) $(EFI_LDFLAGS))' >$@.new; \
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(O)/obj/lib/core/%.o: lib/core/%.c $(O)/flags

@@ -317,9 +317,13 @@ static int make_uki(struct build *b, struct err *err)
 		.image = b->recipe->name, .version = b->recipe->version, .verity = &verity,
 		.extra = b->recipe->kernel_cmdline,
 	};
-	struct uki_options o = { .kernel = b->tree.kernel_path, .release = b->tree.kernel_version };
+	_cleanup_free_ char *stub = data_path("kiln-stub-x64.efi", err);
+	struct uki_options o = { .stub = stub, .kernel = b->tree.kernel_path,
+				 .release = b->tree.kernel_version };
 	int r;
 
+	if (!stub)
+		return -ENOENT;
 	memcpy(verity.root_hash, b->root_hash, sizeof(verity.root_hash));
 	memcpy(verity.salt, b->salt, sizeof(b->salt));
 	r = uki_cmdline_build(&c, &b->cmdline, err);

@@ -69,7 +69,8 @@ static void add_tool(struct inputs *in, const char *name, const char *flag)
 
 static int collect_inputs(const struct provenance_inputs *p, struct inputs *in, struct err *err)
 {
-	static const char *const parts[] = { "kiln-init", "kiln-selector-x64.efi", "slotctl" };
+	static const char *const parts[] = { "kiln-init", "kiln-selector-x64.efi",
+					    "kiln-stub-x64.efi", "slotctl" };
 	_cleanup_buf_ struct buf recipe = BUF_INIT, lock = BUF_INIT;
 	int r = 0;
 
@@ -83,8 +84,6 @@ static int collect_inputs(const struct provenance_inputs *p, struct inputs *in, 
 
 		r = add_file(in, parts[i], path, err);
 	}
-	if (r == 0)
-		r = add_file(in, "systemd-stub", UKI_STUB_PATH, err);
 	add_tool(in, "mksquashfs", "-version");
 	add_tool(in, "mformat", "--version");
 	return buf_ok(&recipe) && buf_ok(&lock) ? r : err_oom(err);

@@ -17,7 +17,7 @@ install: all man
 	ln -sf kiln-vm $(DESTDIR)$(PREFIX)/bin/kiln-boot
 	ln -sf kiln-vm $(DESTDIR)$(PREFIX)/bin/kiln-test
 	install -m 755 $(O)/kiln-init $(O)/slotctl $(DESTDIR)$(PREFIX)/lib/kiln
-	install -m 644 $(O)/kiln-selector-x64.efi $(DESTDIR)$(PREFIX)/lib/kiln
+	install -m 644 $(O)/kiln-selector-x64.efi $(O)/kiln-stub-x64.efi $(DESTDIR)$(PREFIX)/lib/kiln
 	install -m 644 update/units/* $(DESTDIR)$(PREFIX)/lib/kiln/units
 	cd recipes && find . -type f ! -name '*.lock' -exec install -D -m 644 {} $(DESTDIR)$(abspath $(PREFIX))/lib/kiln/recipes/{} ';'
 	cd qemu && find scenarios -type f -exec install -D -m 644 {} $(DESTDIR)$(abspath $(PREFIX))/lib/kiln/{} ';'

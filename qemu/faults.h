@@ -8,6 +8,7 @@
 
 #include "qemu/scenario.h"
 
+struct buf;
 struct err;
 
 /* Flip a bit in each of the blocks that @step (STEP_CORRUPT) names on the raw @disk. */
@@ -19,6 +20,16 @@ int faults_corrupt(const char *disk, const struct step *step, struct err *err);
  * good, too, and first. 0 or a negative errno.
  */
 int faults_clone(const char *disk, unsigned from, struct err *err);
+
+/*
+ * Write @len bytes at @data to the file @path ("/EFI/x") of the ESP, making its directories.
+ * @work is a directory for a temporary file. 0 or a negative errno.
+ */
+int faults_put_esp(const char *disk, const char *work, const char *path, const void *data,
+		   size_t len, struct err *err);
+
+/* Append the UKI in @slot, as long as the boot state says it is, to @ret. */
+int faults_read_uki(const char *disk, unsigned slot, struct buf *ret, struct err *err);
 
 /*
  * What the boot state says of @slot: "good" for a ready slot that was confirmed,

@@ -16,6 +16,7 @@
 #include "lib/base/err.h"
 #include "lib/base/json.h"
 #include "lib/base/path.h"
+#include "lib/core/pe.h"
 #include "qemu/clock.h"
 #include "qemu/console.h"
 #include "qemu/faults.h"
@@ -291,6 +292,71 @@ static int do_reset(struct player *p, const struct step *st, struct err *err)
 	return r < 0 ? r : expect_reset(p, st, err);
 }
 
+/*
+ * What the kernel was given, asked of the guest: its command line, and the initramfs' size as the
+ * boot protocol of x86 has it (ramdisk_size and its high half).
+ */
+static const char given[] = "cat /proc/cmdline && cd /sys/kernel/boot_params && "
+			    "od -An -tu4 -j540 -N4 data && od -An -tu4 -j196 -N4 data";
+
+/* The same as the UKI in the disk has it, in the same words. */
+static int wanted(struct player *p, unsigned slot, char **ret, struct err *err)
+{
+	_cleanup_buf_ struct buf uki = BUF_INIT;
+	struct pe_section line, initrd;
+	struct pe pe;
+	int r = faults_read_uki(p->vm.disk, slot, &uki, err);
+
+	if (r < 0)
+		return r;
+	r = pe_parse(uki.data, uki.len, uki.len, &pe);
+	if (r == PE_OK)
+		r = pe_section_find(&pe, ".cmdline", &line);
+	if (r == PE_OK)
+		r = pe_section_find(&pe, ".initrd", &initrd);
+	if (r != PE_OK)
+		return err_set(err, -EINVAL, "the UKI: %s", pe_error_text(r));
+	*ret = str_printf("%.*s\n%11" PRIu32 "\n%11u\n", (int)line.bytes, uki.data + line.offset,
+			  initrd.bytes, 0);
+	return *ret ? 0 : err_oom(err);
+}
+
+static int expect_uki(struct player *p, const struct step *st, struct err *err)
+{
+	_cleanup_free_ char *want = NULL;
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	int r = connect_ssh(p, err);
+
+	if (r == 0)
+		r = wanted(p, st->slot, &want, err);
+	if (r == 0)
+		r = ssh_run(&p->vm, p->port, given, until(p, st->timeout_ms), &out, err);
+	if (r < 0)
+		return r;
+	if (r == 0 && out.len && !strcmp(out.data, want))
+		return 0;
+	err_set(err, -EINVAL,
+		"the kernel was given other command line words or initramfs bytes than\n%s", want);
+	append_output(&out, err);
+	return -EINVAL;
+}
+
+static int do_put(struct player *p, const struct step *st, struct err *err)
+{
+	_cleanup_buf_ struct buf content = BUF_INIT;
+	int r = need_off(p, err);
+
+	if (r == 0 && !st->expect)
+		r = faults_read_uki(p->vm.disk, st->slot, &content, err);
+	if (r < 0)
+		return r;
+	if (st->expect)
+		buf_adds(&content, st->expect);
+	if (!buf_ok(&content))
+		return err_oom(err);
+	return faults_put_esp(p->vm.disk, p->vm.work, st->text, content.data, content.len, err);
+}
+
 static int do_corrupt(struct player *p, const struct step *st, struct err *err)
 {
 	int r = need_off(p, err);
@@ -315,6 +381,7 @@ static int do_step(struct player *p, const struct step *st, struct err *err)
 		[STEP_EXPECT_RESET] = expect_reset,
 		[STEP_EXPECT_OFF] = expect_off,
 		[STEP_EXPECT_STATE] = expect_state,
+		[STEP_EXPECT_UKI] = expect_uki,
 		[STEP_RUN] = do_run,
 		[STEP_REBOOT] = do_reboot,
 		[STEP_POWER_OFF] = do_power_off,
@@ -322,6 +389,7 @@ static int do_step(struct player *p, const struct step *st, struct err *err)
 		[STEP_RESET] = do_reset,
 		[STEP_CORRUPT] = do_corrupt,
 		[STEP_CLONE] = do_clone,
+		[STEP_PUT] = do_put,
 	};
 	char text[256];
 	int r;
@@ -408,6 +476,8 @@ static int prepare(struct player *p, struct err *err)
 	o.mode = VM_DISK_COPY;
 	o.work_parent = p->options->output;
 	o.ssh = s->needs_ssh;
+	o.smbios = s->smbios;
+	o.n_smbios = s->n_smbios;
 	o.memory_bytes = s->memory_bytes ? s->memory_bytes : o.memory_bytes;
 	o.disk_bytes = s->disk_bytes ? s->disk_bytes : o.disk_bytes;
 	o.cpus = s->cpus ? s->cpus : o.cpus;

@@ -98,6 +98,13 @@ static int parse_cache(struct parser *p)
 	return i < 0 ? i : 0;
 }
 
+static int parse_smbios(struct parser *p)
+{
+	if (p->s->n_smbios == SCENARIO_SMBIOS_MAX)
+		return mistake(p, 1, "more than %d SMBIOS strings", SCENARIO_SMBIOS_MAX);
+	return take_text(p, "the string", &p->s->smbios[p->s->n_smbios++]);
+}
+
 static int parse_deadline(struct parser *p)
 {
 	if (!peek(p))
@@ -146,6 +153,20 @@ static int expect_state(struct parser *p)
 	return st->text ? 0 : err_oom(p->err);
 }
 
+static int expect_uki(struct parser *p)
+{
+	struct step *st = new_step(p, STEP_EXPECT_UKI, RUN_MS);
+	int slot = st ? take_choice(p, slot_words) : -EINVAL;
+
+	if (slot < 0)
+		return slot;
+	if (!p->s->needs_ssh)
+		return mistake(p, p->token[0].column,
+			       "'expect uki' needs the line 'needs ssh' above");
+	st->slot = (unsigned)slot;
+	return take_time(p, &st->timeout_ms);
+}
+
 static int expect_serial(struct parser *p)
 {
 	struct step *st = new_step(p, STEP_EXPECT_SERIAL, EXPECT_MS);
@@ -168,7 +189,8 @@ static int expect_slot(struct parser *p)
 
 static int parse_expect(struct parser *p)
 {
-	static const char *const things[] = { "serial", "slot", "reset", "off", "state", NULL };
+	static const char *const things[] = { "serial", "slot",	 "reset", "off",
+					      "state",	"uki",	 NULL };
 
 	switch (take_choice(p, things)) {
 	case 0:
@@ -181,6 +203,8 @@ static int parse_expect(struct parser *p)
 		return timed(p, STEP_EXPECT_OFF, EXPECT_MS);
 	case 4:
 		return expect_state(p);
+	case 5:
+		return expect_uki(p);
 	}
 	return -EINVAL;
 }
@@ -215,12 +239,14 @@ static int parse_run(struct parser *p)
 
 static int corrupt_slot(struct parser *p, struct step *st)
 {
-	static const char *const parts[] = { "uki", "root", "hash", "sig", NULL };
+	static const char *const parts[] = { "uki", "root", "hash", "sig", "section", NULL };
 	int part = take_choice(p, parts);
 
 	if (part < 0)
 		return part;
 	st->target = (enum step_target)part;
+	if (st->target == TARGET_SECTION)
+		return take_text(p, "the section's name", &st->text);
 	if (!take_word(p, "block"))
 		return mistake(p, column_here(p), "'block N' must stand here");
 	if (take_number(p, "the block", BLOCK_MAX, &st->block) < 0)
@@ -269,6 +295,28 @@ static int parse_clone(struct parser *p)
 	return 0;
 }
 
+static int parse_put(struct parser *p)
+{
+	static const char *const places[] = { "esp", NULL };
+	struct step *st = new_step(p, STEP_PUT, 0);
+	unsigned column;
+	int slot;
+
+	if (!st || take_choice(p, places) < 0)
+		return -EINVAL;
+	column = column_here(p);
+	if (take_text(p, "a path", &st->text) < 0)
+		return -EINVAL;
+	if (st->text[0] != '/' || !st->text[1] || strstr(st->text, "//") ||
+	    strstr(st->text, "/.."))
+		return mistake(p, column, "a path on the ESP is written \"/NAME/NAME\"");
+	if (!take_word(p, "uki"))
+		return take_text(p, "the file's content", &st->expect);
+	slot = take_choice(p, slot_words);
+	st->slot = slot > 0;
+	return slot < 0 ? slot : 0;
+}
+
 static const struct {
 	const char *word;
 	bool setting;
@@ -278,6 +326,7 @@ static const struct {
 	{ "memory", true, parse_memory },  { "disk-size", true, parse_disk_size },
 	{ "cpus", true, parse_cpus },	   { "disk", true, parse_disk },
 	{ "cache", true, parse_cache },	   { "deadline", true, parse_deadline },
+	{ "smbios", true, parse_smbios },  { "put", false, parse_put },
 	{ "boot", false, parse_boot },	   { "expect", false, parse_expect },
 	{ "refuse", false, parse_refuse }, { "run", false, parse_run },
 	{ "reboot", false, parse_reboot }, { "power", false, parse_power },
@@ -415,6 +464,8 @@ struct scenario *scenario_free(struct scenario *s)
 		free(s->step[i].text);
 		free(s->step[i].expect);
 	}
+	for (unsigned i = 0; i < s->n_smbios; i++)
+		free(s->smbios[i]);
 	free(s->file);
 	free(s->name);
 	free(s->title);
@@ -432,6 +483,7 @@ void scenario_step_text(const struct step *st, char *out, size_t size)
 		[STEP_EXPECT_RESET] = "expect reset",
 		[STEP_EXPECT_OFF] = "expect off",
 		[STEP_EXPECT_STATE] = "expect state",
+		[STEP_EXPECT_UKI] = "expect uki",
 		[STEP_RUN] = "run",
 		[STEP_REBOOT] = "reboot",
 		[STEP_POWER_OFF] = "power off",
@@ -439,10 +491,13 @@ void scenario_step_text(const struct step *st, char *out, size_t size)
 		[STEP_RESET] = "reset",
 		[STEP_CORRUPT] = "corrupt",
 		[STEP_CLONE] = "clone",
+		[STEP_PUT] = "put esp",
 	};
 
 	if (st->kind == STEP_EXPECT_SLOT)
 		snprintf(out, size, "%s %c", words[st->kind], st->slot ? 'b' : 'a');
+	else if (st->kind == STEP_EXPECT_UKI)
+		snprintf(out, size, "%s slot-%c", words[st->kind], st->slot ? 'b' : 'a');
 	else if (st->kind == STEP_EXPECT_STATE)
 		snprintf(out, size, "%s slot-%c %s", words[st->kind], st->slot ? 'b' : 'a',
 			 st->text);

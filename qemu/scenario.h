@@ -5,6 +5,7 @@
  *	title "a flipped byte in the UKI"
  *	needs ssh
  *	memory 1G | disk-size 4G | cpus 2 | disk nvme | cache none | deadline 300s
+ *	smbios "VALUE"                         an OEM string (SMBIOS type 11); may be repeated
  *
  *	boot                                   switch on
  *	expect serial "TEXT" [60s]             ... from what was expected last onwards
@@ -12,11 +13,16 @@
  *	expect slot a [60s]                    the selector starts this slot next
  *	expect reset [60s] | expect off [60s]
  *	expect state slot-a good|ready|bad|empty|writing
+ *	expect uki slot-a [60s]                the kernel got the command line and initramfs of this
+ *	                                       slot's UKI, and nothing more: over ssh
  *	run "COMMAND" [expect "TEXT"] [status N] [60s]      over ssh
  *	reboot [60s] | power off [60s]         the guest does it: over ssh
  *	power cut | reset                      the guest is not asked
  *	corrupt slot-a uki|root|hash|sig block N [count N]
+ *	corrupt slot-a section ".NAME"         the UKI was built without it: renamed, sealed again
  *	corrupt boot-state copy N | corrupt gpt primary|backup
+ *	put esp "/PATH" "CONTENT"              a file on the ESP, its directories made
+ *	put esp "/PATH" uki slot-a             ... a copy of this slot's UKI
  *	clone slot-a slot-b                    same image, ready and good, second in line
  *
  * Settings stand before the first action. The disk is edited with the power off.
@@ -33,6 +39,7 @@ struct err;
 #define SCENARIO_STEPS_MAX 256
 #define SCENARIO_BYTES_MAX 65536
 #define SCENARIO_DEADLINE_MS 600000
+#define SCENARIO_SMBIOS_MAX 8
 
 enum step_kind {
 	STEP_BOOT,
@@ -42,6 +49,7 @@ enum step_kind {
 	STEP_EXPECT_RESET,
 	STEP_EXPECT_OFF,
 	STEP_EXPECT_STATE,
+	STEP_EXPECT_UKI,
 	STEP_RUN,
 	STEP_REBOOT,
 	STEP_POWER_OFF,
@@ -49,6 +57,7 @@ enum step_kind {
 	STEP_RESET,
 	STEP_CORRUPT,
 	STEP_CLONE,
+	STEP_PUT,
 };
 
 /* What `corrupt` hits. */
@@ -57,6 +66,7 @@ enum step_target {
 	TARGET_ROOT,
 	TARGET_HASH,
 	TARGET_SIG,
+	TARGET_SECTION,
 	TARGET_BOOT_STATE,
 	TARGET_GPT,
 };
@@ -64,8 +74,10 @@ enum step_target {
 struct step {
 	enum step_kind kind;
 	unsigned line, column;
-	char *text; /* owned: serial text, command, or name of a slot status; else NULL */
-	char *expect; /* owned: what a command's output must hold; else NULL */
+	/* Owned: serial text, command, name of a slot status or section, path; else NULL. */
+	char *text;
+	/* Owned: what a command's output must hold; a file's content, NULL for a UKI; else NULL. */
+	char *expect;
 	uint64_t timeout_ms;
 	int status; /* the exit status a command must have */
 	unsigned slot; /* 0 is a, 1 is b; the source of a clone */
@@ -81,6 +93,8 @@ struct scenario {
 	bool needs_ssh;
 	uint64_t memory_bytes, disk_bytes, cpus; /* 0: the lab's default */
 	const char *bus, *cache; /* NULL: the lab's default */
+	char *smbios[SCENARIO_SMBIOS_MAX]; /* owned */
+	unsigned n_smbios;
 	uint64_t deadline_ms; /* for all of it */
 	struct step step[SCENARIO_STEPS_MAX];
 	unsigned n;

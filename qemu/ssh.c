@@ -77,7 +77,10 @@ int ssh_credential(const char *key, char **ret_text, struct err *err)
 	if (r < 0)
 		return r;
 	coded = ssh_base64(pub, len);
-	*ret_text = coded ? str_printf("ssh.authorized_keys.root=%s", coded) : NULL;
+	*ret_text = coded ? str_printf("io.systemd.credential.binary:"
+				       "ssh.authorized_keys.root=%s",
+				       coded)
+			  : NULL;
 	return *ret_text ? 0 : err_oom(err);
 }
 

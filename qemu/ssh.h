@@ -18,8 +18,9 @@ struct vm;
 int ssh_make_key(const char *dir, char **ret_key, struct err *err);
 
 /*
- * "ssh.authorized_keys.root=BASE64" of the public key beside @key: what follows
- * "io.systemd.credential.binary:". Owned by the caller. 0 or a negative errno.
+ * The OEM string that hands systemd the public key beside @key as a credential,
+ * "io.systemd.credential.binary:ssh.authorized_keys.root=BASE64". Owned by the
+ * caller. 0 or a negative errno.
  */
 int ssh_credential(const char *key, char **ret_text, struct err *err);
 

@@ -49,6 +49,8 @@ struct vm_options {
 	const char *accel; /* "auto", "kvm", "tcg"; NULL: auto */
 	const char
 		*work_parent; /* where the run's directory is made; NULL: TMPDIR, else /var/tmp */
+	char *const *smbios; /* OEM strings (SMBIOS type 11); they must outlive the machine */
+	unsigned n_smbios;
 	bool ssh; /* make a key, hand it to the guest, forward a port to its sshd */
 };
 

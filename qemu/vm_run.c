@@ -28,7 +28,7 @@
 #include "qemu/vm.h"
 
 #define QEMU_PROGRAM "qemu-system-x86_64"
-#define ARGV_MAX 64
+#define ARGV_MAX 80
 #define QMP_DEADLINE_MS 20000
 
 /* The command line under construction; the strings are owned. */
@@ -143,6 +143,14 @@ static void add_devices(struct argv *a, const struct vm *vm)
 	add(a, "-device", "virtio-rng-pci");
 }
 
+static void add_oem_string(struct argv *a, const char *value)
+{
+	_cleanup_free_ char *safe = comma_safe(value);
+
+	addf(a, "-smbios", "type=11,value=%s", safe ? safe : "");
+	a->oom |= !safe;
+}
+
 static int add_credential(struct argv *a, const struct vm *vm, struct err *err)
 {
 	_cleanup_free_ char *text = NULL;
@@ -153,7 +161,7 @@ static int add_credential(struct argv *a, const struct vm *vm, struct err *err)
 	r = ssh_credential(vm->key, &text, err);
 	if (r < 0)
 		return r;
-	addf(a, "-smbios", "type=11,value=io.systemd.credential.binary:%s", text);
+	add_oem_string(a, text);
 	return 0;
 }
 
@@ -237,6 +245,8 @@ int vm_power_on(struct vm *vm, struct err *err)
 	vm->stderr_fd = -1;
 	add_machine(&a, vm);
 	add_devices(&a, vm);
+	for (unsigned i = 0; i < vm->options.n_smbios; i++)
+		add_oem_string(&a, vm->options.smbios[i]);
 	r = add_credential(&a, vm, err);
 	if (r < 0)
 		return r;

@@ -15,8 +15,14 @@ $(O)/tests/unit/uki/%: LIBS = $(LIB_UKI) $(LIB_BASE) $(LIB_CORE) -larchive -lcry
 $(O)/tests/unit/builder/%: LIBS = $(LIB_BUILDER) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) $(BUILDER_LIBS)
 $(O)/tests/unit/qemu/%: LIBS = $(LIB_QEMU) $(LIB_UKI) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(LAB_LIBS)
 $(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_BASE) $(LIB_CORE) -lcrypto
+$(O)/tests/unit/stub/%: LIBS = $(O)/obj/tests/unit/stub/fake_firmware.o $(LIB_STUB) $(LIB_BASE) $(LIB_CORE)
 $(O)/tests/unit/initramfs/%: LIBS = $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/crash/% $(O)/tests/fuzz/%: LIBS = $(all_libs) $(BUILDER_LIBS)
+
+# The UEFI stub as a host program, on the firmware of tests/unit/stub/fake_firmware.c.
+LIB_STUB := $(O)/libstub.a
+$(LIB_STUB): $(call obj,$(filter-out bootloader/efi/memory.c,$(stub_src))); $(archive)
+$(filter $(O)/tests/unit/stub/%,$(unit_bin)): $(LIB_STUB) $(O)/obj/tests/unit/stub/fake_firmware.o
 
 $(unit_bin): $(O)/tests/%: $(O)/obj/tests/%.o $(all_libs)
 	@mkdir -p $(@D)

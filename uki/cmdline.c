@@ -12,6 +12,7 @@
 #include "lib/base/err.h"
 #include "lib/core/bytes.h"
 #include "lib/core/cmdline.h"
+#include "lib/core/uki_parts.h"
 #include "lib/core/verity_table.h"
 #include "lib/core/version.h"
 

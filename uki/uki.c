@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "uki/pe_append.h"
@@ -12,7 +13,9 @@
 #include "lib/base/io.h"
 #include "lib/core/bytes.h"
 #include "lib/core/pe.h"
+#include "lib/core/pe_load.h"
 #include "lib/core/slotdesc.h"
+#include "lib/core/uki_parts.h"
 
 #define STUB_MAX_BYTES (16u << 20)
 #define KERNEL_MAX_BYTES (256u << 20)
@@ -20,16 +23,7 @@
 /* Offsets of the x86 boot protocol in a bzImage. */
 enum { BZ_O_MAGIC = 0x202, BZ_O_VERSION_TEXT = 0x20e, BZ_SETUP = 0x200 };
 
-static int read_stub(const char *path, char **ret, size_t *ret_len, struct err *err)
-{
-	int r = io_read_file(path, STUB_MAX_BYTES, ret, ret_len, err);
-
-	if (r == -ENOENT)
-		return err_set(err, r, "%s is missing: install the package systemd-boot-efi", path);
-	return r;
-}
-
-/* The kernel must be an EFI program for the stub's machine, and the one we were told. */
+/* The kernel must be a program the stub can start on its machine, and the one we were told. */
 static int check_kernel(const char *data, size_t len, const char *release, uint16_t machine,
 			struct err *err)
 {
@@ -38,6 +32,8 @@ static int check_kernel(const char *data, size_t len, const char *release, uint1
 	struct pe pe;
 	int e = pe_parse(data, len, len, &pe);
 
+	if (e == PE_OK)
+		e = pe_load_check(&pe);
 	if (e != PE_OK)
 		return err_set(err, -EBADMSG, "no kernel with an EFI stub: %s", pe_error_text(e));
 	if (pe.machine != machine)
@@ -53,40 +49,70 @@ static int check_kernel(const char *data, size_t len, const char *release, uint1
 	return 0;
 }
 
+/* The sections as they will lie in memory when the stub looks for them. */
+static int find_loaded(const struct buf *uki, uint8_t **ret_image, struct uki_parts *ret,
+		       struct err *err)
+{
+	_cleanup_free_ uint8_t *image = NULL;
+	const char *section;
+	struct pe pe;
+	int e = pe_parse(uki->data, uki->len, uki->len, &pe);
+
+	if (e == PE_OK)
+		e = pe_load_check(&pe);
+	if (e == PE_OK) {
+		image = malloc(pe.size_of_image);
+		if (!image)
+			return err_oom(err);
+		e = pe_load(&pe, image, 0);
+	}
+	if (e != PE_OK)
+		return err_set(err, -EBADMSG, "the UKI cannot be loaded: %s", pe_error_text(e));
+	e = uki_parts_find(image, pe.size_of_image, ret, &section);
+	if (e != UKI_OK)
+		return err_set(err, -EBADMSG, "the stub could not start the UKI: %s%s%s", section,
+			       *section ? ": " : "", uki_error_text(e));
+	*ret_image = TAKE_PTR(image);
+	return 0;
+}
+
 /* What the stub will find is what we meant. */
 static int read_back(const struct buf *uki, const struct pe_new_section *want, size_t n,
 		     struct err *err)
 {
-	struct pe_section s;
-	struct pe pe;
-	int e = pe_parse(uki->data, uki->len, uki->len, &pe);
+	_cleanup_free_ uint8_t *image = NULL;
+	struct uki_parts parts;
+	int r = find_loaded(uki, &image, &parts, err);
 
-	if (e != PE_OK)
-		return err_set(err, -EBADMSG, "the UKI does not read back: %s", pe_error_text(e));
-	for (size_t i = 0; i < n; i++)
-		if (pe_section_find(&pe, want[i].name, &s) != PE_OK || s.bytes != want[i].len ||
-		    s.virtual_bytes != want[i].len ||
-		    memcmp(uki->data + s.offset, want[i].data, want[i].len) != 0)
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < UKI_PARTS && strcmp(uki_part_name[k], want[i].name) != 0)
+			k++;
+		if (k == UKI_PARTS || parts.part[k].bytes != want[i].len ||
+		    memcmp(parts.part[k].data, want[i].data, want[i].len) != 0)
 			return err_set(err, -EBADMSG, "the UKI does not read back: section %s",
 				       want[i].name);
+	}
 	return 0;
 }
 
 int uki_build(const struct uki_options *o, struct buf *ret, struct err *err)
 {
-	const char *stub_path = o->stub ? o->stub : UKI_STUB_PATH;
 	_cleanup_free_ char *stub = NULL, *kernel = NULL;
 	_cleanup_buf_ struct buf uki = BUF_INIT;
 	size_t stub_len, kernel_len;
 	struct pe pe;
 	int r;
 
-	r = read_stub(stub_path, &stub, &stub_len, err);
+	r = io_read_file(o->stub, STUB_MAX_BYTES, &stub, &stub_len, err);
 	if (r < 0)
 		return r;
 	r = pe_parse(stub, stub_len, stub_len, &pe);
 	if (r != PE_OK)
-		return err_set(err, -EBADMSG, "%s: %s", stub_path, pe_error_text(r));
+		return err_set(err, -EBADMSG, "%s: %s", o->stub, pe_error_text(r));
 	r = io_read_file(o->kernel, KERNEL_MAX_BYTES, &kernel, &kernel_len, err);
 	if (r < 0)
 		return err_add(err, r, "kernel");
@@ -109,7 +135,7 @@ int uki_build(const struct uki_options *o, struct buf *ret, struct err *err)
 		return err_oom(err);
 	r = pe_append(stub, stub_len, sections, ARRAY_SIZE(sections), &uki, err);
 	if (r < 0)
-		return err_add(err, r, "%s", stub_path);
+		return err_add(err, r, "%s", o->stub);
 	r = read_back(&uki, sections, ARRAY_SIZE(sections), err);
 	if (r < 0)
 		return r;

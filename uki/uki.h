@@ -1,10 +1,10 @@
 /*
- * The unified kernel image: systemd's stub with our sections appended.
+ * The unified kernel image: kiln's stub with our sections appended.
  *
  * .osrel .uname .cmdline .linux .initrd are added to the PE file after the stub's
  * own sections; its .sbat stays. The stub measures and starts exactly these, and
- * with Secure Boot on nothing outside them reaches the kernel. The result is
- * read back with lib/core/pe before it is handed out.
+ * nothing outside them reaches the kernel. Before it is handed out the result is
+ * laid out in memory and read with the code that the stub runs.
  */
 #ifndef UKI_UKI_H
 #define UKI_UKI_H
@@ -16,9 +16,7 @@ struct buf;
 struct err;
 struct verity_params; /* lib/core/verity_table.h */
 
-#define UKI_STUB_PATH "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 #define UKI_MAX_BYTES (1u << 30)
-#define UKI_CMDLINE_MAX 2047 /* bytes x86-64 kernels take, without the NUL */
 
 /* What the signed kernel command line says about the root (kiln-image(5)). */
 struct uki_cmdline {
@@ -36,7 +34,7 @@ struct uki_cmdline {
 int uki_cmdline_build(const struct uki_cmdline *c, char **ret, struct err *err);
 
 struct uki_options {
-	const char *stub; /* NULL: UKI_STUB_PATH */
+	const char *stub; /* path of kiln's stub */
 	const char *kernel; /* path of the bzImage (an EFI-stub kernel) */
 	const char *release; /* uname -r of the kernel */
 	const char *os_release; /* text of /usr/lib/os-release */
@@ -46,8 +44,9 @@ struct uki_options {
 };
 
 /*
- * Append the UKI to @ret. Returns 0, -ENOENT for a missing stub (its package is named) or kernel,
- * -EBADMSG when the stub or kernel is not what it should be, or another negative errno.
+ * Append the UKI to @ret. Returns 0, -ENOENT for a missing stub or kernel, -EBADMSG when the stub
+ * or kernel is not what it should be or the stub could not start the result, or another negative
+ * errno.
  */
 int uki_build(const struct uki_options *o, struct buf *ret, struct err *err);
 

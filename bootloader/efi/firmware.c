@@ -193,6 +193,7 @@ const char *fw_status_text(EFI_STATUS status)
 		[14] = "not found",
 		[15] = "access denied",
 		[18] = "time-out",
+		[20] = "already started",
 		[21] = "aborted",
 		[26] = "security violation",
 		[27] = "CRC error",

@@ -1,9 +1,6 @@
 /*
- * Boot Loader Interface: EFI variables by which the running system learns what
- * booted it (`bootctl status`, systemd-analyze). Volatile and unsigned: hints,
- * never a reason to trust. A firmware that refuses them boots all the same.
- *
- * Format: systemd.io/BOOT_LOADER_INTERFACE, NUL-terminated UTF-16.
+ * The selector's part of the Boot Loader Interface (loader_variable.h): what it
+ * is, what it chose, and when.
  */
 #ifndef BOOTLOADER_SELECTOR_BLI_H
 #define BOOTLOADER_SELECTOR_BLI_H

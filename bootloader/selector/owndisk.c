@@ -1,7 +1,7 @@
 #include "bootloader/selector/owndisk.h"
 
+#include "bootloader/efi/device_path.h"
 #include "bootloader/efi/firmware.h"
-#include "lib/core/bytes.h"
 #include "lib/core/platform.h"
 
 /* Numbers of Linux, which lib/core hands up untouched. */
@@ -10,61 +10,6 @@
 
 #define HANDLES_MAX 1024u
 #define READ_PIECE_BYTES (4u << 20) /* larger single requests upset some firmware */
-#define PATH_NODES_MAX 64u
-
-static size_t node_bytes(const EFI_DEVICE_PATH *node)
-{
-	return le16_load(node->length);
-}
-
-static const EFI_DEVICE_PATH *path_of(EFI_HANDLE handle)
-{
-	EFI_GUID guid = EFI_GUID_DEVICE_PATH;
-	void *path = NULL;
-
-	if (EFI_ERROR(fw->boot->handle_protocol(handle, &guid, &path)))
-		return NULL;
-	return path;
-}
-
-/*
- * The first HD() node of @path and how many bytes stand before it; NULL when there is none or
- * the path is malformed.
- */
-static const EFI_DEVICE_PATH *hard_drive_node(const EFI_DEVICE_PATH *path, size_t *ret_prefix)
-{
-	const EFI_DEVICE_PATH *at = path;
-
-	for (unsigned int i = 0; i < PATH_NODES_MAX && at->type != EFI_PATH_END; i++) {
-		if (node_bytes(at) < sizeof(*at))
-			return NULL;
-		if (at->type == EFI_PATH_MEDIA && at->subtype == EFI_PATH_MEDIA_HARD_DRIVE &&
-		    node_bytes(at) >= EFI_HD_BYTES) {
-			*ret_prefix = (size_t)((const uint8_t *)at - (const uint8_t *)path);
-			return at;
-		}
-		at = (const void *)((const uint8_t *)at + node_bytes(at));
-	}
-	return NULL;
-}
-
-/* Is @path exactly the first @prefix_len bytes of @prefix, then the end? */
-static bool path_is_prefix(const EFI_DEVICE_PATH *path, const EFI_DEVICE_PATH *prefix,
-			   size_t prefix_len)
-{
-	size_t len = 0;
-	const EFI_DEVICE_PATH *at = path;
-
-	for (unsigned int i = 0; i < PATH_NODES_MAX && at->type != EFI_PATH_END; i++) {
-		if (node_bytes(at) < sizeof(*at))
-			return false;
-		len += node_bytes(at);
-		if (len > prefix_len)
-			return false;
-		at = (const void *)((const uint8_t *)at + node_bytes(at));
-	}
-	return at->type == EFI_PATH_END && len == prefix_len && !memcmp(path, prefix, len);
-}
 
 static EFI_BLOCK_IO *whole_disk(EFI_HANDLE handle)
 {
@@ -94,9 +39,9 @@ static EFI_BLOCK_IO *find_parent(const EFI_DEVICE_PATH *path, size_t prefix)
 	if (EFI_ERROR(fw->boot->locate_handle(EFI_LOCATE_BY_PROTOCOL, &guid, NULL, &n, handles)))
 		n = 0;
 	for (size_t i = 0; i < n / sizeof(EFI_HANDLE) && !io; i++) {
-		const EFI_DEVICE_PATH *candidate = path_of(handles[i]);
+		const EFI_DEVICE_PATH *candidate = device_path_of(handles[i]);
 
-		if (candidate && path_is_prefix(candidate, path, prefix))
+		if (candidate && device_path_is_prefix(candidate, path, prefix))
 			io = whole_disk(handles[i]);
 	}
 	fw_free(handles, size);
@@ -114,13 +59,12 @@ int owndisk_find(EFI_HANDLE image, struct owndisk *ret, const char **ret_why)
 	*ret_why = "the firmware does not say where the selector came from";
 	if (EFI_ERROR(fw->boot->handle_protocol(image, &guid, &found)))
 		return -1;
-	path = path_of(((EFI_LOADED_IMAGE *)found)->device);
-	node = path ? hard_drive_node(path, &prefix) : NULL;
+	path = device_path_of(((EFI_LOADED_IMAGE *)found)->device);
+	node = path ? device_path_partition(path, &prefix) : NULL;
 	*ret_why = "the selector was not loaded from a partition of a disk";
 	if (!node)
 		return -1;
-	if (((const uint8_t *)node)[EFI_HD_SIGNATURE_TYPE] == 2)
-		memcpy(d.esp.bytes, (const uint8_t *)node + EFI_HD_SIGNATURE, GUID_BYTES);
+	(void)device_path_partition_guid(node, &d.esp);
 	*ret_why = "the disk of the selector's partition cannot be found";
 	d.io = find_parent(path, prefix);
 	if (!d.io)

@@ -66,7 +66,7 @@ struct publish_package {
 
 /* One input of the build that is not a package: a tool or program, by name. */
 struct publish_input {
-	const char *name; /* "recipe", "lock", "kiln", "mksquashfs", "systemd-stub", ... */
+	const char *name; /* "recipe", "lock", "kiln", "kiln-init", "mksquashfs", ... */
 	const char *version; /* NULL: none */
 	const char *sha256; /* 64 hex digits; NULL: none */
 };

@@ -15,6 +15,7 @@ allowed() {
 	qemu) echo "qemu lib/base lib/core verity uki" ;;
 	bootloader/efi) echo "bootloader/efi lib/core" ;;
 	bootloader/selector) echo "bootloader/selector bootloader/efi lib/core" ;;
+	bootloader/stub) echo "bootloader/stub bootloader/efi lib/core" ;;
 	bootloader/initramfs) echo "bootloader/initramfs lib/core lib/base verity" ;;
 	builder/recipe) echo "builder/recipe lib/core lib/base" ;;
 	builder/resolve) echo "builder/resolve builder/recipe lib/core lib/base" ;;

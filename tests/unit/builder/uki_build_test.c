@@ -201,12 +201,47 @@ static void wrong_inputs_are_named(void **state)
 
 	(void)state;
 	assert_int_equal(build("/nonexistent/stub", kernel_path, "6.1.0-test", &out), -ENOENT);
-	assert_non_null(strstr(err.text, "install the package systemd-boot-efi"));
+	assert_non_null(strstr(err.text, "/nonexistent/stub"));
 	assert_int_equal(build(stub_path, kernel_path, "6.1.0-tes", &out), -EBADMSG);
 	assert_non_null(strstr(err.text, "is not version '6.1.0-tes'"));
 	assert_int_equal(build(stub_path, stub_path, "6.1.0-test", &out), -EBADMSG);
 	assert_non_null(strstr(err.text, "boot protocol"));
 	assert_int_equal(build(kernel_path, "/dev/null", "6.1.0-test", &out), -EBADMSG);
+	assert_int_equal(out.len, 0);
+}
+
+/* The builder runs the stub's own code on its result. */
+static void what_the_stub_would_refuse_is_not_built(void **state)
+{
+	static const struct {
+		const char *cmdline, *says;
+	} cases[] = {
+		{ "kiln.image=x\nquiet", ".cmdline: not printable ASCII" },
+		{ "kiln.image=\xc3\xa4", ".cmdline: not printable ASCII" },
+	};
+	struct uki_options o = {
+		.stub = stub_path, .kernel = kernel_path, .release = "6.1.0-test",
+		.os_release = "ID=debian\n", .initrd = "initrd", .initrd_len = 6,
+	};
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	uint8_t pe[FIXTURE_PE_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		err_init(&err);
+		o.cmdline = cases[i].cmdline;
+		assert_int_equal(uki_build(&o, &out, &err), -EBADMSG);
+		if (!strstr(err.text, cases[i].says))
+			fail_msg("'%s' does not say '%s'", err.text, cases[i].says);
+	}
+	/* A kernel that the firmware might load and our loader does not: its entry is no code. */
+	fixture_kernel(pe, "6.1.0-test");
+	le32_store(pe + 0x58 + 16, 0x100);
+	assert_int_equal(atomic_file_write(kernel_path, pe, sizeof(pe), 0644, NULL), 0);
+	o.cmdline = "quiet";
+	err_init(&err);
+	assert_int_equal(uki_build(&o, &out, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "entry point"));
 	assert_int_equal(out.len, 0);
 }
 
@@ -229,6 +264,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_uki_holds_its_five_sections_and_is_reproducible,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_inputs_are_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_the_stub_would_refuse_is_not_built, setup,
+						teardown),
 		cmocka_unit_test(a_uki_larger_than_its_slot_says_by_how_much),
 	};
 

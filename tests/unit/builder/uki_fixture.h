@@ -26,7 +26,8 @@ static inline void fixture_pe(uint8_t pe[FIXTURE_PE_BYTES])
 	le16_store(coff + 16, 240); /* optional header */
 	le16_store(coff + 18, 0x22);
 	le16_store(opt, 0x20b);
-	le32_store(opt + 32, 512); /* section alignment, as systemd's stub of bookworm has it */
+	le32_store(opt + 16, 0x1000); /* entry */
+	le32_store(opt + 32, 512); /* section alignment; systemd's stub of bookworm has this one */
 	le32_store(opt + 36, 512);
 	le32_store(opt + 56, 0x1200); /* size of image */
 	le32_store(opt + 60, FIXTURE_HEADERS);

@@ -1,4 +1,4 @@
-/* PE headers: a small made-up UKI, every field broken in turn, and a real stub. */
+/* PE headers: a small made-up UKI, every field broken in turn. */
 #include "lib/core/pe.h"
 
 #include <setjmp.h>
@@ -161,26 +161,6 @@ static void a_doubled_section_is_not_guessed_at(void **state)
 	assert_int_equal(s.offset, 77);
 }
 
-static void systemds_stub_is_understood(void **state)
-{
-	FILE *f = fopen("/usr/lib/systemd/boot/efi/linuxx64.efi.stub", "rb");
-	static uint8_t d[1 << 20];
-	struct pe_section s;
-	struct pe pe;
-	size_t len;
-
-	(void)state;
-	if (!f) {
-		print_message("SKIP: no systemd stub here\n");
-		skip();
-	}
-	len = fread(d, 1, sizeof(d), f);
-	fclose(f);
-	assert_int_equal(pe_parse(d, len, len, &pe), PE_OK);
-	assert_int_equal(pe_section_find(&pe, ".sdmagic", &s), PE_OK);
-	assert_true(pe.file_bytes <= len);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,7 +169,6 @@ int main(void)
 		cmocka_unit_test(broken_headers_are_refused),
 		cmocka_unit_test(certificates_count_towards_the_file),
 		cmocka_unit_test(a_doubled_section_is_not_guessed_at),
-		cmocka_unit_test(systemds_stub_is_understood),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,14 +14,21 @@
 #include <cmocka.h>
 
 #include "lib/base/blk.h"
+#include "lib/base/buf.h"
+#include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/base/path.h"
+#include "lib/base/proc.h"
 #include "lib/core/bootstate.h"
 #include "lib/core/gpt.h"
+#include "lib/core/pe.h"
+#include "lib/core/sha256.h"
+#include "lib/core/slotdesc.h"
 #include "qemu/faults.h"
 #include "qemu/firmware.h"
 #include "qemu/image.h"
+#include "tests/unit/core/pe_fixture.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -63,12 +70,24 @@ static uint64_t offset_of(struct blk *b, const char *name)
 	return gpt_offset_bytes(&gpt, &p);
 }
 
+static uint8_t uki[0x1000];
+
+static uint32_t make_uki(void)
+{
+	static const struct fixture_section sections[] = {
+		{ ".text", 0x1000, 0x10, 0x200, FIXTURE_CODE, NULL },
+		{ ".initrd", 0x2000, 6, 0x200, FIXTURE_CONST, "initrd" },
+	};
+
+	return fixture_pe(uki, sections, 2, 0x3000, 0x1000);
+}
+
 /* A disk as the builder makes it, 16 MiB small: slot a ready, slot b empty. */
 static int setup(void **state)
 {
 	static struct bs_disk bd;
 	static struct bs bs;
-	struct slotdesc image = { .uki_bytes = 100, .name = "web", .version = "1" };
+	struct slotdesc image = { .uki_bytes = make_uki(), .name = "web", .version = "1" };
 	struct blk *b, *part;
 	struct disk_ops ops;
 	int fd;
@@ -89,6 +108,7 @@ static int setup(void **state)
 	assert_int_equal(bs_init_fresh(&image, 3, &bs), 0);
 	assert_int_equal(bs_create(&bd, &ops, &bs), 0);
 	assert_int_equal(blk_write(b, offset_of(b, "root-a") + 8192, "hello", 5), 0);
+	assert_int_equal(blk_write(b, offset_of(b, "boot-a"), uki, image.uki_bytes), 0);
 	blk_free(part);
 	blk_free(b);
 	return 0;
@@ -163,6 +183,70 @@ static void a_clone_is_ready_good_and_second(void **state)
 	assert_int_equal(faults_slot_state(disk, 1, &word, &err), 0);
 	assert_string_equal(word, "good");
 	assert_int_equal(byte_at("root-b", 8192), 'h');
+}
+
+static void a_uki_is_read_as_long_as_the_boot_state_says(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(faults_read_uki(disk, 0, &b, &err), 0);
+	assert_int_equal(b.len, make_uki());
+	assert_memory_equal(b.data, uki, b.len);
+	assert_int_equal(faults_read_uki(disk, 1, &b, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "slot b holds no UKI"));
+}
+
+/* The selector must find nothing wrong with it. */
+static void a_spoilt_uki_has_the_right_hash_everywhere(void **state)
+{
+	struct step st = { .kind = STEP_CORRUPT, .target = TARGET_SECTION, .text = ".initrd" };
+	static uint8_t descriptor[SLOTDESC_BYTES];
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	uint8_t hash[SHA256_BYTES];
+	struct pe_section s;
+	struct slotdesc d;
+	struct pe pe;
+
+	(void)state;
+	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
+	assert_int_equal(faults_read_uki(disk, 0, &b, &err), 0);
+	assert_int_equal(pe_parse(b.data, b.len, b.len, &pe), PE_OK);
+	assert_int_equal(pe_section_find(&pe, ".initrd", &s), PE_E_NOT_FOUND);
+	assert_int_equal(pe_section_find(&pe, "-initrd", &s), PE_OK);
+	for (unsigned i = 0; i < sizeof(descriptor); i++)
+		descriptor[i] = byte_at("boot-a", MIB - SLOTDESC_BYTES + i);
+	assert_int_equal(slotdesc_decode(descriptor, MIB, &d), 0);
+	sha256_bytes(b.data, b.len, hash);
+	assert_memory_equal(d.uki_sha256, hash, sizeof(hash));
+	assert_int_equal(faults_corrupt(disk, &st, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "section .initrd of the UKI: no such section"));
+}
+
+static void files_are_put_on_the_esp_with_their_directories(void **state)
+{
+	char image[96], *format[] = { "mformat", "-i", image, "-T", "2048", "-h", "1",
+				      "-s",	 "1",  "::",  NULL };
+	char *type[] = { "mtype", "-i", image, "::/loader/credentials/x.cred", NULL };
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct proc_options o = { .output = &out };
+	struct blk *b;
+
+	(void)state;
+	assert_int_equal(blk_open(disk, false, &b, &err), 0);
+	snprintf(image, sizeof(image), "%s@@%llu", disk, (unsigned long long)offset_of(b, "esp"));
+	blk_free(b);
+	assert_int_not_equal(faults_put_esp(disk, dir, "/x", "y", 1, &err), 0);
+	assert_int_equal(proc_run(format, NULL, &err), 0);
+	for (int i = 0; i < 2; i++) {
+		const char *text = i ? "second" : "the first";
+
+		if (faults_put_esp(disk, dir, "/loader/credentials/x.cred", text, strlen(text), &err))
+			fail_msg("%s", err.text);
+		buf_done(&out);
+		assert_int_equal(proc_run(type, &o, &err), 0);
+		assert_string_equal(out.data, text);
+	}
 }
 
 static void a_copy_grows_and_leaves_the_image_alone(void **state)
@@ -247,6 +331,9 @@ int main(void)
 		cmocka_unit_test_setup(corruption_hits_one_byte_of_the_block_named, setup),
 		cmocka_unit_test_setup(either_copy_of_state_and_table_may_go, setup),
 		cmocka_unit_test_setup(a_clone_is_ready_good_and_second, setup),
+		cmocka_unit_test_setup(a_uki_is_read_as_long_as_the_boot_state_says, setup),
+		cmocka_unit_test_setup(a_spoilt_uki_has_the_right_hash_everywhere, setup),
+		cmocka_unit_test_setup(files_are_put_on_the_esp_with_their_directories, setup),
 		cmocka_unit_test_setup(a_copy_grows_and_leaves_the_image_alone, setup),
 		cmocka_unit_test_setup(an_overlay_is_a_qcow2_on_top_of_the_image, setup),
 		cmocka_unit_test(firmware_brings_its_variables_or_is_refused),

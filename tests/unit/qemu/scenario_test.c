@@ -65,6 +65,43 @@ static void a_whole_file_is_understood(void **state)
 	scenario_free(s);
 }
 
+static void what_is_put_where_and_expected_of_the_uki(void **state)
+{
+	struct scenario *s = parse("needs ssh\n"
+				   "smbios \"io.systemd.x=a,b c\"\n"
+				   "smbios \"second\"\n"
+				   "put esp \"/loader/x.cred\" \"one\\ntwo\"\n"
+				   "put esp \"/uki.efi\" uki slot-b\n"
+				   "corrupt slot-b section \".initrd\"\n"
+				   "boot\n"
+				   "expect uki slot-b 5s\n");
+	char text[256];
+
+	(void)state;
+	assert_string_equal(err.text, "");
+	assert_non_null(s);
+	assert_int_equal(s->n_smbios, 2);
+	assert_string_equal(s->smbios[0], "io.systemd.x=a,b c");
+	assert_string_equal(s->smbios[1], "second");
+	assert_int_equal(s->step[0].kind, STEP_PUT);
+	assert_string_equal(s->step[0].text, "/loader/x.cred");
+	assert_string_equal(s->step[0].expect, "one\ntwo");
+	assert_int_equal(s->step[1].kind, STEP_PUT);
+	assert_null(s->step[1].expect);
+	assert_int_equal(s->step[1].slot, 1);
+	assert_int_equal(s->step[2].target, TARGET_SECTION);
+	assert_int_equal(s->step[2].slot, 1);
+	assert_string_equal(s->step[2].text, ".initrd");
+	assert_int_equal(s->step[4].kind, STEP_EXPECT_UKI);
+	assert_int_equal(s->step[4].slot, 1);
+	assert_int_equal(s->step[4].timeout_ms, 5000);
+	scenario_step_text(&s->step[4], text, sizeof(text));
+	assert_string_equal(text, "expect uki slot-b");
+	scenario_step_text(&s->step[1], text, sizeof(text));
+	assert_string_equal(text, "put esp \"/uki.efi\"");
+	scenario_free(s);
+}
+
 static void refusals_name_the_place(void **state)
 {
 	static const struct {
@@ -89,6 +126,21 @@ static void refusals_name_the_place(void **state)
 		{ "cpus -1\nboot\n", "1:6: the number of CPUs must be a number" },
 		{ "boot\ncorrupt boot-state copy 2\n", "2:25: the copy is at most 1" },
 		{ "boot\nclone slot-a slot-a\n", "2:14: a slot is not cloned onto itself" },
+		{ "boot\nput disk \"/x\" \"y\"\n", "2:5: 'disk' is not one of: esp" },
+		{ "boot\nput esp \"x\" \"y\"\n",
+		  "2:9: a path on the ESP is written \"/NAME/NAME\"" },
+		{ "boot\nput esp \"/a/../b\" \"y\"\n",
+		  "2:9: a path on the ESP is written \"/NAME/NAME\"" },
+		{ "boot\nput esp \"/x\"\n",
+		  "2:13: the file's content must stand here, in double quotes" },
+		{ "boot\nput esp \"/x\" uki slot-c\n", "2:18: 'slot-c' is not one of: slot-a, slot-b" },
+		{ "boot\nexpect uki slot-a\n", "2:1: 'expect uki' needs the line 'needs ssh' above" },
+		{ "boot\ncorrupt slot-a section\n",
+		  "2:23: the section's name must stand here, in double quotes" },
+		{ "boot\nsmbios \"x\"\n", "2:1: 'smbios' must stand before the first action" },
+		{ "smbios \"1\"\nsmbios \"2\"\nsmbios \"3\"\nsmbios \"4\"\nsmbios \"5\"\n"
+		  "smbios \"6\"\nsmbios \"7\"\nsmbios \"8\"\nsmbios \"9\"\nboot\n",
+		  "9:1: more than 8 SMBIOS strings" },
 		{ "a b c d e f g h i j k l m\n", "1:25: too many words" },
 	};
 
@@ -127,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_file_is_understood),
+		cmocka_unit_test(what_is_put_where_and_expected_of_the_uki),
 		cmocka_unit_test(refusals_name_the_place),
 		cmocka_unit_test(all_mistakes_are_told_at_once),
 		cmocka_unit_test(the_longest_file_is_bounded),
