@@ -50,7 +50,7 @@ void watchdog_format(unsigned int set, char out[WATCHDOG_TEXT_SIZE])
 	out[n] = '\0';
 }
 
-static unsigned int parse_list(const char *text)
+unsigned int watchdog_parse(const char *text)
 {
 	unsigned int set = 0;
 
@@ -74,7 +74,7 @@ int watchdog_from_cmdline(const char *line, size_t len, unsigned int *ret)
 	int r = cmdline_get(line, len, WATCHDOG_KEY, list, sizeof(list));
 
 	if (r == CMDLINE_OK)
-		*ret = parse_list(list);
+		*ret = watchdog_parse(list);
 	return r;
 }
 

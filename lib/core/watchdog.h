@@ -42,9 +42,11 @@ enum watchdog_kind watchdog_kind_of(const char *name, size_t len);
 /* The names of @set in order, separated by commas; "" for the empty set. */
 void watchdog_format(unsigned int set, char out[WATCHDOG_TEXT_SIZE]);
 
+/* The set of the names in @text, separated by commas. Names of a newer kiln are passed over. */
+unsigned int watchdog_parse(const char *text);
+
 /*
- * The set a command line of @len bytes names. Names of a newer kiln are passed over.
- * An enum cmdline_error, CMDLINE_E_MISSING when it names none; *@ret only on CMDLINE_OK.
+ * The set a command line of @len bytes names. An enum cmdline_error, CMDLINE_E_MISSING when it names none; *@ret only on CMDLINE_OK.
  */
 int watchdog_from_cmdline(const char *line, size_t len, unsigned int *ret);
 
