@@ -23,6 +23,7 @@
 static const char *const slot_words[] = { "slot-a", "slot-b", NULL };
 static const char *const slot_letters[] = { "a", "b", NULL };
 static const char *const bus_words[] = { "virtio", "nvme", "ahci", NULL };
+static const char *const watchdog_words[] = { "i6300esb", "itco", "none", NULL };
 static const char *const cache_words[] = { "writeback",	 "writethrough", "none",
 					   "directsync", "unsafe",	 NULL };
 
@@ -95,6 +96,14 @@ static int parse_cache(struct parser *p)
 	int i = take_choice(p, cache_words);
 
 	p->s->cache = i < 0 ? NULL : cache_words[i];
+	return i < 0 ? i : 0;
+}
+
+static int parse_watchdog(struct parser *p)
+{
+	int i = take_choice(p, watchdog_words);
+
+	p->s->watchdog = i < 0 ? NULL : watchdog_words[i];
 	return i < 0 ? i : 0;
 }
 
@@ -278,6 +287,7 @@ static const struct {
 	{ "memory", true, parse_memory },  { "disk-size", true, parse_disk_size },
 	{ "cpus", true, parse_cpus },	   { "disk", true, parse_disk },
 	{ "cache", true, parse_cache },	   { "deadline", true, parse_deadline },
+	{ "watchdog", true, parse_watchdog },
 	{ "boot", false, parse_boot },	   { "expect", false, parse_expect },
 	{ "refuse", false, parse_refuse }, { "run", false, parse_run },
 	{ "reboot", false, parse_reboot }, { "power", false, parse_power },

@@ -5,6 +5,7 @@
  *	title "a flipped byte in the UKI"
  *	needs ssh
  *	memory 1G | disk-size 4G | cpus 2 | disk nvme | cache none | deadline 300s
+ *	watchdog i6300esb|itco|none            the hardware watchdog (i6300esb)
  *
  *	boot                                   switch on
  *	expect serial "TEXT" [60s]             ... from what was expected last onwards
@@ -80,7 +81,7 @@ struct scenario {
 	char *title; /* owned; the name when the file gives none */
 	bool needs_ssh;
 	uint64_t memory_bytes, disk_bytes, cpus; /* 0: the lab's default */
-	const char *bus, *cache; /* NULL: the lab's default */
+	const char *bus, *cache, *watchdog; /* NULL: the lab's default */
 	uint64_t deadline_ms; /* for all of it */
 	struct step step[SCENARIO_STEPS_MAX];
 	unsigned n;
