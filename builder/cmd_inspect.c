@@ -14,6 +14,7 @@
 #include "lib/base/err.h"
 #include "lib/base/json.h"
 #include "lib/base/path.h"
+#include "lib/core/watchdog.h"
 
 struct inspect_options {
 	bool json;
@@ -130,6 +131,15 @@ static void json_verity(struct json *j, const struct verity_params *v)
 	json_close(j);
 }
 
+static void json_watchdogs(struct json *j, unsigned set)
+{
+	json_open(j, "watchdogs", '[');
+	for (unsigned kind = 0; kind < WATCHDOG_KINDS; kind++)
+		if (set & 1u << kind)
+			json_str(j, NULL, watchdog_name(kind));
+	json_close(j);
+}
+
 static void json_state(struct json *j, const struct bs_slot *s)
 {
 	json_str(j, "status", bs_status_name(s->status));
@@ -163,6 +173,7 @@ static void json_slot(struct json *j, const struct disk_facts *f, unsigned slot)
 		json_bool(j, "hash_right", s->uki_hash_right);
 		json_str(j, "kernel", s->kernel);
 		json_str(j, "cmdline", s->cmdline);
+		json_watchdogs(j, s->watchdogs);
 		json_close(j);
 		if (s->has_verity)
 			json_verity(j, &s->verity);
@@ -226,6 +237,17 @@ static void print_state(const struct bs_slot *s)
 	putchar('\n');
 }
 
+static void print_watchdogs(unsigned set)
+{
+	char names[WATCHDOG_TEXT_SIZE];
+
+	watchdog_format(set, names);
+	if (set)
+		printf("  a hang     is reset and counted where there is a watchdog: %s\n", names);
+	else
+		printf("  a hang     waits for a person: the kernel can feed no watchdog\n");
+}
+
 static void print_slot(const struct disk_facts *f, unsigned slot)
 {
 	const struct disk_slot_facts *s = &f->slot[slot];
@@ -250,6 +272,7 @@ static void print_slot(const struct disk_facts *f, unsigned slot)
 	       s->uki_hash_right ? "right" : "WRONG: the bytes are others");
 	if (s->cmdline)
 		printf("  cmdline    %s\n", s->cmdline);
+	print_watchdogs(s->watchdogs);
 }
 
 static void print_text(const char *path, const struct disk_facts *f)

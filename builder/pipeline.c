@@ -35,6 +35,7 @@
 #include "lib/base/log.h"
 #include "lib/base/progress.h"
 #include "lib/core/verity_table.h"
+#include "lib/core/watchdog.h"
 #include "uki/initramfs.h"
 #include "uki/uki.h"
 #include "verity/sigfile.h"
@@ -305,6 +306,19 @@ static int make_initrd(struct build *b, struct buf *initrd, struct err *err)
 	return init ? initramfs_build(&o, initrd, NULL, err) : -ENOENT;
 }
 
+/* A kernel that hangs stays so unless something outside it resets the machine. */
+static void tell_watchdogs(unsigned set, const char *release)
+{
+	char names[WATCHDOG_TEXT_SIZE];
+
+	watchdog_format(set, names);
+	if (set)
+		log_step("Watchdog", "%s: a kernel that hangs is reset and counted", names);
+	else
+		log_warning("kernel %s has no driver for a watchdog that can be armed before it "
+			    "starts: a hang of this image waits for a person", release);
+}
+
 static int make_uki(struct build *b, struct err *err)
 {
 	_cleanup_buf_ struct buf initrd = BUF_INIT, uki = BUF_INIT;
@@ -315,7 +329,7 @@ static int make_uki(struct build *b, struct err *err)
 	};
 	struct uki_cmdline c = {
 		.image = b->recipe->name, .version = b->recipe->version, .verity = &verity,
-		.extra = b->recipe->kernel_cmdline,
+		.watchdogs = b->tree.watchdogs, .extra = b->recipe->kernel_cmdline,
 	};
 	_cleanup_free_ char *stub = data_path("kiln-stub-x64.efi", err);
 	struct uki_options o = { .stub = stub, .kernel = b->tree.kernel_path,
@@ -349,10 +363,12 @@ static int make_uki(struct build *b, struct err *err)
 		r = publish_write(b->publish, PUBLISH_UKI, uki.data, uki.len, err);
 	b->initrd_bytes = initrd.len;
 	b->uki_bytes = uki.len;
-	if (r == 0)
-		log_step("UKI", "kernel %s, %.1f MiB, initramfs %.2f MiB", o.release,
-			 (double)uki.len / 1048576, (double)initrd.len / 1048576);
-	return r;
+	if (r < 0)
+		return r;
+	log_step("UKI", "kernel %s, %.1f MiB, initramfs %.2f MiB", o.release,
+		 (double)uki.len / 1048576, (double)initrd.len / 1048576);
+	tell_watchdogs(b->tree.watchdogs, o.release);
+	return 0;
 }
 
 static bool wants(const struct recipe *r, const char *output)

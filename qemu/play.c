@@ -483,6 +483,7 @@ static int prepare(struct player *p, struct err *err)
 	o.cpus = s->cpus ? s->cpus : o.cpus;
 	o.bus = s->bus ? s->bus : o.bus;
 	o.cache = s->cache ? s->cache : o.cache;
+	o.watchdog = s->watchdog;
 	return vm_prepare(&p->vm, &o, err);
 }
 

@@ -23,6 +23,7 @@
 static const char *const slot_words[] = { "slot-a", "slot-b", NULL };
 static const char *const slot_letters[] = { "a", "b", NULL };
 static const char *const bus_words[] = { "virtio", "nvme", "ahci", NULL };
+static const char *const watchdog_words[] = { "i6300esb", "itco", "none", NULL };
 static const char *const cache_words[] = { "writeback",	 "writethrough", "none",
 					   "directsync", "unsafe",	 NULL };
 
@@ -103,6 +104,14 @@ static int parse_smbios(struct parser *p)
 	if (p->s->n_smbios == SCENARIO_SMBIOS_MAX)
 		return mistake(p, 1, "more than %d SMBIOS strings", SCENARIO_SMBIOS_MAX);
 	return take_text(p, "the string", &p->s->smbios[p->s->n_smbios++]);
+}
+
+static int parse_watchdog(struct parser *p)
+{
+	int i = take_choice(p, watchdog_words);
+
+	p->s->watchdog = i < 0 ? NULL : watchdog_words[i];
+	return i < 0 ? i : 0;
 }
 
 static int parse_deadline(struct parser *p)
@@ -327,6 +336,7 @@ static const struct {
 	{ "cpus", true, parse_cpus },	   { "disk", true, parse_disk },
 	{ "cache", true, parse_cache },	   { "deadline", true, parse_deadline },
 	{ "smbios", true, parse_smbios },  { "put", false, parse_put },
+	{ "watchdog", true, parse_watchdog },
 	{ "boot", false, parse_boot },	   { "expect", false, parse_expect },
 	{ "refuse", false, parse_refuse }, { "run", false, parse_run },
 	{ "reboot", false, parse_reboot }, { "power", false, parse_power },

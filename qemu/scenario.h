@@ -6,6 +6,7 @@
  *	needs ssh
  *	memory 1G | disk-size 4G | cpus 2 | disk nvme | cache none | deadline 300s
  *	smbios "VALUE"                         an OEM string (SMBIOS type 11); may be repeated
+ *	watchdog i6300esb|itco|none            the hardware watchdog (i6300esb)
  *
  *	boot                                   switch on
  *	expect serial "TEXT" [60s]             ... from what was expected last onwards
@@ -92,7 +93,7 @@ struct scenario {
 	char *title; /* owned; the name when the file gives none */
 	bool needs_ssh;
 	uint64_t memory_bytes, disk_bytes, cpus; /* 0: the lab's default */
-	const char *bus, *cache; /* NULL: the lab's default */
+	const char *bus, *cache, *watchdog; /* NULL: the lab's default */
 	char *smbios[SCENARIO_SMBIOS_MAX]; /* owned */
 	unsigned n_smbios;
 	uint64_t deadline_ms; /* for all of it */

@@ -18,6 +18,7 @@
 static const char *const cache_modes[] = { "writeback",	 "writethrough", "none",
 					   "directsync", "unsafe",	 NULL };
 static const char *const buses[] = { "virtio", "nvme", "ahci", NULL };
+static const char *const watchdogs[] = { "i6300esb", "itco", "none", NULL };
 
 static bool one_of(const char *word, const char *const *list)
 {
@@ -41,6 +42,9 @@ static int check_options(const struct vm_options *o, struct err *err)
 	if (o->bus && !one_of(o->bus, buses))
 		return err_set(err, -EINVAL, "unknown disk bus '%s': virtio, nvme or ahci",
 			       o->bus);
+	if (o->watchdog && !one_of(o->watchdog, watchdogs))
+		return err_set(err, -EINVAL, "unknown watchdog '%s': i6300esb, itco or none",
+			       o->watchdog);
 	if (o->mode == VM_DISK_PERSIST && o->disk_bytes)
 		return err_set(err, -EINVAL,
 			       "the image file itself is not resized; grow it with "

@@ -151,6 +151,21 @@ static void add_oem_string(struct argv *a, const char *value)
 	a->oom |= !safe;
 }
 
+/*
+ * The chipset has a TCO timer in any case; a strap decides whether it may reset the machine, and
+ * its default depends on QEMU's version.
+ */
+static void add_watchdog(struct argv *a, const struct vm *vm)
+{
+	const char *kind = vm->options.watchdog ? vm->options.watchdog : "i6300esb";
+
+	add(a, "-global",
+	    !strcmp(kind, "itco") ? "ICH9-LPC.noreboot=off" : "ICH9-LPC.noreboot=on");
+	if (!strcmp(kind, "i6300esb"))
+		add(a, "-device", "i6300esb");
+	add(a, "-action", "watchdog=reset");
+}
+
 static int add_credential(struct argv *a, const struct vm *vm, struct err *err)
 {
 	_cleanup_free_ char *text = NULL;
@@ -247,6 +262,7 @@ int vm_power_on(struct vm *vm, struct err *err)
 	add_devices(&a, vm);
 	for (unsigned i = 0; i < vm->options.n_smbios; i++)
 		add_oem_string(&a, vm->options.smbios[i]);
+	add_watchdog(&a, vm);
 	r = add_credential(&a, vm, err);
 	if (r < 0)
 		return r;

@@ -82,7 +82,7 @@ static int read_entry(int fd, uint64_t size, uint64_t sector, uint64_t *at,
 		return err_set(err, -EBADMSG, "an entry of the write log is of an unknown kind");
 	if (ret->kind == WRITELOG_WRITE) {
 		if (data > size || ret->len > size - data)
-			return err_set(err, -EBADMSG, "the write log ends in the middle of a write");
+			return err_set(err, -EBADMSG, "the write log ends inside a write");
 		data = round_up(data + ret->len, sector);
 	}
 	*at = data;
@@ -91,7 +91,7 @@ static int read_entry(int fd, uint64_t size, uint64_t sector, uint64_t *at,
 
 static int read_all(struct writelog *log, struct err *err)
 {
-	uint64_t size, n, sector, at;
+	uint64_t size, n = 0, sector = 0, at;
 	int r = io_size(log->fd, &size);
 
 	if (r < 0)

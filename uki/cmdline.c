@@ -1,7 +1,8 @@
 /*
  * The signed kernel command line: uki_cmdline_build() of uki.h. Its words are
- * the only source of verity parameters early init has, so they are read back
- * with its own parser before anyone signs them.
+ * the only source of verity parameters early init has, and tell the selector what
+ * it may arm, so they are read back with the same parsers before anyone signs
+ * them.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "lib/core/uki_parts.h"
 #include "lib/core/verity_table.h"
 #include "lib/core/version.h"
+#include "lib/core/watchdog.h"
 
 /*
  * What kiln decides for every image: never stay dead after a panic, never let a
@@ -60,9 +62,10 @@ static int check_extra(const char *extra, struct err *err)
 	return 0;
 }
 
-/* Early init will read exactly these bytes with exactly this code. */
+/* Selector and early init will read exactly these bytes with exactly this code. */
 static int read_back(const char *line, const struct uki_cmdline *c, struct err *err)
 {
+	unsigned watchdogs = 0;
 	struct verity_params p;
 	int r = cmdline_check(line, strlen(line), "kiln.");
 
@@ -71,6 +74,9 @@ static int read_back(const char *line, const struct uki_cmdline *c, struct err *
 	r = verity_params_from_cmdline(line, strlen(line), &p);
 	if (r != VERITY_OK)
 		return err_set(err, -EINVAL, "kernel command line: %s", verity_error_text(r));
+	r = watchdog_from_cmdline(line, strlen(line), &watchdogs);
+	if ((r != CMDLINE_OK && r != CMDLINE_E_MISSING) || watchdogs != c->watchdogs)
+		return err_set(err, -EINVAL, "kernel command line: does not read back as written");
 	if (memcmp(p.root_hash, c->verity->root_hash, sizeof(p.root_hash)) != 0 ||
 	    p.data_blocks != c->verity->data_blocks ||
 	    p.hash_start_block != c->verity->hash_start_block ||
@@ -78,6 +84,15 @@ static int read_back(const char *line, const struct uki_cmdline *c, struct err *
 	    memcmp(p.salt, c->verity->salt, p.salt_bytes) != 0)
 		return err_set(err, -EINVAL, "kernel command line: does not read back as written");
 	return 0;
+}
+
+static void add_watchdogs(struct buf *b, unsigned set)
+{
+	char names[WATCHDOG_TEXT_SIZE];
+
+	watchdog_format(set, names);
+	if (*names)
+		buf_addf(b, " " WATCHDOG_KEY "=%s", names);
 }
 
 int uki_cmdline_build(const struct uki_cmdline *c, char **ret, struct err *err)
@@ -100,8 +115,10 @@ int uki_cmdline_build(const struct uki_cmdline *c, char **ret, struct err *err)
 	if (r < 0)
 		return r;
 	bytes_to_hex(c->verity->root_hash, VERITY_HASH_BYTES, root_hash);
-	buf_addf(&b, "kiln.image=%s kiln.version=%s kiln.roothash=%s kiln.verity=%s %s", c->image,
-		 c->version, root_hash, verity, fixed_words);
+	buf_addf(&b, "kiln.image=%s kiln.version=%s kiln.roothash=%s kiln.verity=%s", c->image,
+		 c->version, root_hash, verity);
+	add_watchdogs(&b, c->watchdogs);
+	buf_addf(&b, " %s", fixed_words);
 	extra += strspn(extra, " ");
 	if (*extra)
 		buf_addf(&b, " %s", extra);

@@ -22,6 +22,7 @@ struct verity_params; /* lib/core/verity_table.h */
 struct uki_cmdline {
 	const char *image, *version; /* kiln.image, kiln.version */
 	const struct verity_params *verity; /* kiln.roothash, kiln.verity */
+	unsigned watchdogs; /* kiln.watchdog: bits 1 << enum watchdog_kind the initramfs can feed */
 	const char *extra; /* recipe's kernel.cmdline; NULL or "" for none */
 };
 

@@ -6,6 +6,8 @@
 #include "lib/core/bytes.h"
 
 #define CALIBRATE_US 1000u
+#define HANDLES_FIRST_BYTES 8192u
+#define HANDLES_ATTEMPTS 4u /* the set may grow between two calls */
 
 EFI_SYSTEM_TABLE *fw;
 
@@ -81,11 +83,65 @@ void fw_free(void *p, uint64_t len)
 		fw->boot->free_pages((uint64_t)(uintptr_t)p, pages);
 }
 
+struct fw_handles fw_handles_find(const EFI_GUID *protocol)
+{
+	struct fw_handles h = { .bytes = HANDLES_FIRST_BYTES };
+
+	for (unsigned int i = 0; i < HANDLES_ATTEMPTS; i++) {
+		size_t size = h.bytes;
+		EFI_STATUS status;
+
+		h.handle = fw_alloc(h.bytes);
+		if (!h.handle)
+			return (struct fw_handles){ 0 };
+		status = fw->boot->locate_handle(EFI_LOCATE_BY_PROTOCOL, protocol, NULL, &size,
+						 h.handle);
+		if (!EFI_ERROR(status)) {
+			h.n = size / sizeof(EFI_HANDLE);
+			return h;
+		}
+		fw_free(h.handle, h.bytes);
+		if (status != EFI_BUFFER_TOO_SMALL)
+			break;
+		h.bytes = size;
+	}
+	return (struct fw_handles){ 0 };
+}
+
+void fw_handles_free(struct fw_handles *h)
+{
+	fw_free(h->handle, h->bytes);
+	*h = (struct fw_handles){ 0 };
+}
+
+void *fw_protocol(EFI_HANDLE handle, const EFI_GUID *protocol)
+{
+	void *interface = NULL;
+
+	return EFI_ERROR(fw->boot->handle_protocol(handle, protocol, &interface)) ? NULL :
+										    interface;
+}
+
+void fw_set_variable(const EFI_GUID *vendor, const CHAR16 *name, const void *value, size_t len)
+{
+	const uint32_t attributes = EFI_VARIABLE_BOOTSERVICE_ACCESS | EFI_VARIABLE_RUNTIME_ACCESS;
+
+	if (len && !EFI_ERROR(fw->runtime->set_variable(name, vendor, attributes, len, value)))
+		return;
+	/* Without attributes a variable of any kind is deleted. */
+	fw->runtime->set_variable(name, vendor, 0, 0, NULL);
+	if (len)
+		fw->runtime->set_variable(name, vendor, attributes, len, value);
+}
+
 _Noreturn void fw_reset(void)
 {
-	fw->runtime->reset_system(EFI_RESET_COLD, EFI_SUCCESS, 0, NULL);
-	for (;;)
-		fw->boot->stall(1000000);
+	for (;;) {
+		fw->runtime->reset_system(EFI_RESET_COLD, EFI_SUCCESS, 0, NULL);
+		fw_pause_ms(1000);
+		fw->runtime->reset_system(EFI_RESET_WARM, EFI_SUCCESS, 0, NULL);
+		fw_pause_ms(1000);
+	}
 }
 
 void fw_watchdog(uint64_t seconds)

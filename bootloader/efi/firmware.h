@@ -44,7 +44,29 @@ void fw_pause_ms(uint64_t ms);
 void *fw_alloc(uint64_t len);
 void fw_free(void *p, uint64_t len);
 
-/* Reset the machine as if the power had been cycled; does not return. */
+/* Handles that have a protocol. */
+struct fw_handles {
+	EFI_HANDLE *handle;
+	size_t n, bytes;
+};
+
+/* Every handle with @protocol; none when there is no memory. Released by fw_handles_free(). */
+struct fw_handles fw_handles_find(const EFI_GUID *protocol);
+void fw_handles_free(struct fw_handles *h);
+
+/* The interface of @protocol on @handle, or NULL. */
+void *fw_protocol(EFI_HANDLE handle, const EFI_GUID *protocol);
+
+/*
+ * Set a volatile variable that the running system can read, also where a lasting one of that
+ * name stands in its place. @len 0 deletes it. A firmware that refuses is let be: these are hints.
+ */
+void fw_set_variable(const EFI_GUID *vendor, const CHAR16 *name, const void *value, size_t len);
+
+/*
+ * Reset the machine as if the power had been cycled; does not return. A firmware that refuses is
+ * asked again, in every way there is.
+ */
 _Noreturn void fw_reset(void);
 
 /* Arm the firmware's watchdog: the machine is reset @seconds later; 0 disarms. */

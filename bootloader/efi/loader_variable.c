@@ -10,9 +10,7 @@ void loader_variable_set_bytes(const CHAR16 *name, const void *value, size_t len
 {
 	EFI_GUID vendor = EFI_GUID_LOADER;
 
-	fw->runtime->set_variable(
-		name, &vendor, EFI_VARIABLE_BOOTSERVICE_ACCESS | EFI_VARIABLE_RUNTIME_ACCESS, len,
-		value);
+	fw_set_variable(&vendor, name, value, len);
 }
 
 void loader_variable_set_text(const CHAR16 *name, const char *value)

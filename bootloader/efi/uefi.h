@@ -58,7 +58,7 @@ typedef struct efi_text_output {
 	void *clear_screen, *set_cursor_position, *enable_cursor, *mode;
 } EFI_TEXT_OUTPUT;
 
-enum { EFI_RESET_COLD = 0 };
+enum { EFI_RESET_COLD = 0, EFI_RESET_WARM = 1 };
 
 typedef struct {
 	EFI_TABLE_HEADER header;
@@ -96,7 +96,8 @@ typedef struct {
 	EFI_STATUS(EFIAPI *allocate_pages)(uint32_t how, uint32_t memory_type, size_t pages,
 					   uint64_t *address);
 	EFI_STATUS(EFIAPI *free_pages)(uint64_t address, size_t pages);
-	void *get_memory_map;
+	EFI_STATUS(EFIAPI *get_memory_map)(size_t *size, void *map, size_t *key,
+					   size_t *descriptor_size, uint32_t *version);
 	EFI_STATUS(EFIAPI *allocate_pool)(uint32_t memory_type, size_t size, void **buffer);
 	EFI_STATUS(EFIAPI *free_pool)(void *buffer);
 	void *create_event, *set_timer, *wait_for_event, *signal_event, *close_event, *check_event;
@@ -118,7 +119,8 @@ typedef struct {
 	EFI_STATUS(EFIAPI *start_image)(EFI_HANDLE image, size_t *exit_size, CHAR16 **exit_data);
 	EFI_EXIT exit;
 	EFI_STATUS(EFIAPI *unload_image)(EFI_HANDLE image);
-	void *exit_boot_services, *get_next_monotonic_count;
+	EFI_STATUS(EFIAPI *exit_boot_services)(EFI_HANDLE image, size_t map_key);
+	void *get_next_monotonic_count;
 	EFI_STATUS(EFIAPI *stall)(size_t microseconds);
 	EFI_STATUS(EFIAPI *set_watchdog_timer)(size_t seconds, uint64_t code, size_t size,
 					       const CHAR16 *data);
@@ -128,6 +130,11 @@ typedef struct {
 	EFI_STATUS(EFIAPI *locate_protocol)(const EFI_GUID *protocol, void *registration,
 					    void **interface);
 } EFI_BOOT_SERVICES;
+
+typedef struct {
+	EFI_GUID vendor;
+	void *table;
+} EFI_CONFIGURATION_TABLE;
 
 typedef struct {
 	EFI_TABLE_HEADER header;
@@ -141,6 +148,8 @@ typedef struct {
 	EFI_TEXT_OUTPUT *std_err;
 	EFI_RUNTIME_SERVICES *runtime;
 	EFI_BOOT_SERVICES *boot;
+	size_t n_configuration_tables;
+	EFI_CONFIGURATION_TABLE *configuration_tables;
 } EFI_SYSTEM_TABLE;
 
 #define EFI_LOADED_IMAGE_REVISION 0x1000u
@@ -243,10 +252,29 @@ typedef struct efi_tcg2 {
 						  const void *event);
 } EFI_TCG2;
 
+/* Width of one access, in EFI_PCI_IO. */
+enum { EFI_PCI_8 = 0, EFI_PCI_16 = 1, EFI_PCI_32 = 2 };
+
+typedef struct efi_pci_io {
+	void *poll_mem, *poll_io;
+	EFI_STATUS(EFIAPI *mem_read)(struct efi_pci_io *self, uint32_t width, uint8_t bar,
+				     uint64_t offset, size_t count, void *buffer);
+	EFI_STATUS(EFIAPI *mem_write)(struct efi_pci_io *self, uint32_t width, uint8_t bar,
+				      uint64_t offset, size_t count, void *buffer);
+	void *io_read, *io_write;
+	EFI_STATUS(EFIAPI *pci_read)(struct efi_pci_io *self, uint32_t width, uint32_t offset,
+				     size_t count, void *buffer);
+	EFI_STATUS(EFIAPI *pci_write)(struct efi_pci_io *self, uint32_t width, uint32_t offset,
+				      size_t count, void *buffer);
+} EFI_PCI_IO;
+
+_Static_assert(offsetof(EFI_SYSTEM_TABLE, configuration_tables) == 112, "last of the table");
+_Static_assert(offsetof(EFI_PCI_IO, pci_write) == 56, "place of Pci.Write");
 _Static_assert(offsetof(EFI_BOOT_SERVICES, load_image) == 200, "place of LoadImage");
+_Static_assert(offsetof(EFI_BOOT_SERVICES, exit_boot_services) == 232, "place of its end");
+_Static_assert(offsetof(EFI_LOADED_IMAGE, image_base) == 64, "place of ImageBase");
 _Static_assert(offsetof(EFI_BOOT_SERVICES, set_watchdog_timer) == 256, "place of SetWatchdogTimer");
 _Static_assert(offsetof(EFI_BOOT_SERVICES, locate_protocol) == 320, "place of LocateProtocol");
-_Static_assert(offsetof(EFI_LOADED_IMAGE, image_base) == 64, "place of ImageBase");
 _Static_assert(offsetof(EFI_TCG2_CAPABILITY, tpm_present) == 16, "place of TPMPresentFlag");
 _Static_assert(offsetof(EFI_RUNTIME_SERVICES, reset_system) == 104, "place of ResetSystem");
 _Static_assert(offsetof(EFI_BLOCK_IO_MEDIA, last_block) == 24, "place of LastBlock");
@@ -269,6 +297,13 @@ _Static_assert(offsetof(EFI_BLOCK_IO_MEDIA, last_block) == 24, "place of LastBlo
 #define EFI_GUID_TCG2                                                                      \
 	((EFI_GUID){ 0x607f766c, 0x7455, 0x42be,                                           \
 		     { 0x93, 0x0b, 0xe4, 0xd7, 0x6d, 0xb2, 0x72, 0x0f } })
+#define EFI_GUID_PCI_IO                                                                    \
+	((EFI_GUID){ 0x4cf5b200, 0x68b8, 0x4ca5,                                           \
+		     { 0x9e, 0xec, 0xb2, 0x3e, 0x3f, 0x50, 0x02, 0x9a } })
+/* Configuration table: the RSDP of ACPI 2.0 and later. */
+#define EFI_GUID_ACPI_20                                                                   \
+	((EFI_GUID){ 0x8868e871, 0xe4f1, 0x11d3,                                           \
+		     { 0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81 } })
 #define EFI_GUID_GLOBAL_VARIABLE                                                           \
 	((EFI_GUID){ 0x8be4df61, 0x93ca, 0x11d2,                                           \
 		     { 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c } })
@@ -280,5 +315,9 @@ _Static_assert(offsetof(EFI_BLOCK_IO_MEDIA, last_block) == 24, "place of LastBlo
 #define EFI_GUID_LINUX_INITRD                                                              \
 	((EFI_GUID){ 0x5568e427, 0x68fc, 0x4f3d,                                           \
 		     { 0xac, 0x74, 0xca, 0x55, 0x52, 0x31, 0xcc, 0x68 } })
+/* kiln's own variables: 6b696c6e-0003-4b4e-8000-73656c656374. */
+#define EFI_GUID_KILN                                                                      \
+	((EFI_GUID){ 0x6b696c6e, 0x0003, 0x4b4e,                                           \
+		     { 0x80, 0x00, 0x73, 0x65, 0x6c, 0x65, 0x63, 0x74 } })
 
 #endif

@@ -17,6 +17,7 @@
 #include "bootloader/initramfs/params.h"
 #include "bootloader/initramfs/rawdisk.h"
 #include "bootloader/initramfs/record.h"
+#include "bootloader/initramfs/watchdog.h"
 
 struct err;
 
@@ -38,7 +39,7 @@ struct boot {
 	struct record record; /* boot state; closed until the disk is found */
 	char root_device[32]; /* /dev/dm-N, after the verity step */
 	struct conf conf; /* from the verified root */
-	int watchdog_fd; /* -1: none */
+	struct watchdog watchdog;
 	unsigned int n_marks;
 	struct boot_mark marks[BOOT_STEPS_MAX]; /* finished steps, for /run/kiln/timeline */
 };
@@ -47,8 +48,8 @@ struct boot {
 int step_mounts(struct boot *b, struct err *err);
 int step_cmdline(struct boot *b, struct err *err);
 int step_modules(struct boot *b, struct err *err);
-int step_watchdog(struct boot *b, struct err *err);
 int step_disk(struct boot *b, struct err *err);
+int step_watchdog(struct boot *b, struct err *err);
 int step_signature(struct boot *b, struct err *err);
 int step_verity(struct boot *b, struct err *err);
 int step_root(struct boot *b, struct err *err);

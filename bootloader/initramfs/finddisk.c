@@ -7,22 +7,19 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "bootloader/initramfs/boot.h"
 #include "bootloader/initramfs/console.h"
+#include "bootloader/initramfs/efivar.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 
 #define WAIT_MS 20000
 #define POLL_US 10000
-#define EFIVARS "/sys/firmware/efi/efivars"
-#define BOOTED_FROM EFIVARS "/LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
-#define EFIVAR_ATTRIBUTES_BYTES 4
+#define BOOTED_FROM "LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
 static bool skipped(const char *name)
 {
@@ -38,21 +35,13 @@ static bool skipped(const char *name)
 /* The unique GUID of the ESP the firmware loaded the selector from; false when unknown. */
 static bool booted_from(struct guid *ret)
 {
-	_cleanup_close_ int fd = -1;
-	uint8_t raw[EFIVAR_ATTRIBUTES_BYTES + 2 * GUID_TEXT_SIZE];
+	uint8_t raw[2 * GUID_TEXT_SIZE];
 	char text[GUID_TEXT_SIZE] = { 0 };
-	ssize_t n;
 
-	if (mount("efivarfs", EFIVARS, "efivarfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		  NULL) && errno != EBUSY)
-		return false;
-	fd = open(BOOTED_FROM, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, raw, sizeof(raw));
-	umount2(EFIVARS, MNT_DETACH);
-	if (n < EFIVAR_ATTRIBUTES_BYTES + 2 * (GUID_TEXT_SIZE - 1))
+	if (efivar_read(BOOTED_FROM, raw, sizeof(raw)) < 2 * (GUID_TEXT_SIZE - 1))
 		return false;
 	for (size_t i = 0; i < GUID_TEXT_SIZE - 1; i++)
-		text[i] = (char)raw[EFIVAR_ATTRIBUTES_BYTES + 2 * i];
+		text[i] = (char)raw[2 * i];
 	return guid_parse(text, ret);
 }
 

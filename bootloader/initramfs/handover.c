@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "bootloader/initramfs/boot.h"
-#include "bootloader/initramfs/watchdog.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
@@ -75,8 +74,8 @@ int step_handover(struct boot *b, struct err *err)
 	r = r ?: tell_timeline(b, err);
 	if (r)
 		return r;
-	watchdog_hand_on(b->watchdog_fd);
 	record_stage(&b->record, BS_STAGE_ROOT);
+	watchdog_hand_on(&b->watchdog);
 	return 0;
 }
 

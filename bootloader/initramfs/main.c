@@ -24,8 +24,8 @@ static const struct step steps[] = {
 	{ "mounts", step_mounts, BS_REASON_OTHER, false },
 	{ "cmdline", step_cmdline, BS_REASON_CMDLINE, true },
 	{ "modules", step_modules, BS_REASON_MODULES, false },
-	{ "watchdog", step_watchdog, BS_REASON_OTHER, false },
 	{ "disk", step_disk, BS_REASON_NO_DEVICE, false },
+	{ "watchdog", step_watchdog, BS_REASON_MODULES, false },
 	{ "signature", step_signature, BS_REASON_SIGNATURE, true },
 	{ "verity", step_verity, BS_REASON_VERITY, false },
 	{ "root", step_root, BS_REASON_ROOT_MOUNT, false },
@@ -40,7 +40,7 @@ static const struct step steps[] = {
 
 _Static_assert(ARRAY_SIZE(steps) <= BOOT_STEPS_MAX, "marks have room");
 
-static struct boot boot = { .disk = { .fd = -1 }, .watchdog_fd = -1 };
+static struct boot boot = { .disk = { .fd = -1 }, .watchdog = { .fd = -1 } };
 static struct err why;
 
 static _Noreturn void fail(const char *step, enum bs_reason reason, bool hopeless)
@@ -55,6 +55,7 @@ static _Noreturn void fail(const char *step, enum bs_reason reason, bool hopeles
 
 static void run(const struct step *step)
 {
+	watchdog_feed(&boot.watchdog);
 	if (step->run(&boot, &why))
 		fail(step->name, step->reason, step->hopeless);
 	console_line("%s: ok", step->name);

@@ -60,15 +60,19 @@ int modules_list_each(const char *text, size_t len,
  */
 static int load_module(void *ctx, const char *path, struct err *err)
 {
+	struct boot *b = ctx;
 	_cleanup_close_ int fd = -1;
+	bool loaded;
 
-	(void)ctx;
 	fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(err, -errno, "%s", path);
-	if (!syscall(SYS_finit_module, fd, "", 0) || errno == EEXIST || errno == ENODEV)
-		return 0;
-	return err_errno(err, -errno, "%s", path_base(path));
+	loaded = !syscall(SYS_finit_module, fd, "", 0) || errno == EEXIST || errno == ENODEV;
+	if (!loaded)
+		return err_errno(err, -errno, "%s", path_base(path));
+	watchdog_take(&b->watchdog, false);
+	watchdog_feed(&b->watchdog);
+	return 0;
 }
 
 int step_modules(struct boot *b, struct err *err)
@@ -77,9 +81,8 @@ int step_modules(struct boot *b, struct err *err)
 	size_t len;
 	int r;
 
-	(void)b;
 	r = io_read_file("/modules.list", MODULES_LIST_MAX_BYTES, &list, &len, err);
 	if (r)
 		return r;
-	return modules_list_each(list, len, load_module, NULL, err);
+	return modules_list_each(list, len, load_module, b, err);
 }

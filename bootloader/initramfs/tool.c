@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,8 +13,10 @@
 #include "bootloader/initramfs/console.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
+#include "lib/core/bytes.h"
 
 #define OUTPUT_MAX 2048u
+#define TICK_MS 1000
 #define EXIT_NOT_RUN 127
 
 static _Noreturn void child(char *const *argv, int out)
@@ -26,33 +31,115 @@ static _Noreturn void child(char *const *argv, int out)
 	_exit(EXIT_NOT_RUN);
 }
 
-/* Keep the first OUTPUT_MAX bytes of what the tool says, read on to its end. */
-static void collect(int fd, char *text)
+/* Output so far, of which the first OUTPUT_MAX bytes are kept. */
+struct output {
+	char text[OUTPUT_MAX];
+	size_t len;
+};
+
+/* Take what is there. False at the end. */
+static bool collect(int fd, struct output *out)
 {
-	size_t len = 0;
 	char rest[256];
+	bool full = out->len == OUTPUT_MAX - 1;
+	ssize_t n = full ? read(fd, rest, sizeof(rest)) :
+			   read(fd, out->text + out->len, OUTPUT_MAX - 1 - out->len);
 
-	for (;;) {
-		bool full = len == OUTPUT_MAX - 1;
-		ssize_t n = full ? read(fd, rest, sizeof(rest)) :
-				   read(fd, text + len, OUTPUT_MAX - 1 - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		if (!full)
-			len += (size_t)n;
-	}
-	while (len && text[len - 1] == '\n')
-		len--;
-	text[len] = 0;
+	if (n < 0)
+		return errno == EINTR;
+	if (!full)
+		out->len += (size_t)n;
+	return n > 0;
 }
 
-int tool_run(char *const *argv, struct err *err)
+uint64_t tool_cpu_ticks(const char *stat)
 {
-	char text[OUTPUT_MAX];
+	const char *at = strrchr(stat, ')'); /* the name before may hold anything */
+	uint64_t sum = 0, v;
+
+	/* Behind the name: the state is field 0 here, user and system time are 11 and 12. */
+	for (unsigned int field = 0; at && field < 14; field++) {
+		size_t len;
+
+		at += strcspn(at, " ");
+		at += strspn(at, " ");
+		len = strcspn(at, " \n");
+		if (field < 11 || field > 12)
+			continue;
+		if (!u64_parse(at, len, &v))
+			return 0;
+		sum += v;
+	}
+	return sum;
+}
+
+static uint64_t cpu_ticks_of(pid_t pid)
+{
+	_cleanup_close_ int fd = -1;
+	char path[32], stat[1024];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, stat, sizeof(stat) - 1);
+	stat[n > 0 ? n : 0] = '\0';
+	return tool_cpu_ticks(stat);
+}
+
+bool tool_gets_on(struct tool_progress *p, uint64_t cpu_ticks, uint64_t ms)
+{
+	p->total_ms += ms;
+	p->idle_ms = cpu_ticks == p->cpu_ticks ? p->idle_ms + ms : 0;
+	p->cpu_ticks = cpu_ticks;
+	return p->idle_ms < TOOL_IDLE_MS && p->total_ms < TOOL_LONGEST_MS;
+}
+
+/*
+ * Until the tool has closed its output: which it does at its end. True then; false when it is to
+ * be given up. A check of a large file system may rightly take an hour, but not in silence.
+ */
+static bool watch(const struct boot *b, pid_t pid, int fd, struct output *out)
+{
+	struct tool_progress progress = { 0 };
+	uint64_t last = console_now_ms();
+
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		uint64_t now;
+
+		if (poll(&p, 1, TICK_MS) > 0 && !collect(fd, out))
+			return true;
+		now = console_now_ms();
+		if (now - last < TICK_MS)
+			continue;
+		if (!tool_gets_on(&progress, cpu_ticks_of(pid), now - last))
+			return false;
+		last = now;
+		watchdog_feed(&b->watchdog);
+	}
+}
+
+static void say_output(const char *name, struct output *out)
+{
+	while (out->len && out->text[out->len - 1] == '\n')
+		out->len--;
+	out->text[out->len] = '\0';
+	if (out->len)
+		console_line("%s: %s", name, out->text);
+}
+
+/* One stuck in the kernel does not die of a signal either: it is not waited for. */
+static int give_up(pid_t pid, const char *name, struct err *err)
+{
+	kill(pid, SIGKILL);
+	return err_set(err, -ETIMEDOUT, "%s does not get on", name);
+}
+
+int tool_run(const struct boot *b, char *const *argv, struct err *err)
+{
+	struct output out = { .len = 0 };
 	int pipefd[2], status;
+	bool ended = true;
 	pid_t pid;
 
 	if (pipe2(pipefd, O_CLOEXEC))
@@ -62,15 +149,16 @@ int tool_run(char *const *argv, struct err *err)
 		child(argv, pipefd[1]);
 	close(pipefd[1]);
 	if (pid > 0)
-		collect(pipefd[0], text);
+		ended = watch(b, pid, pipefd[0], &out);
 	close(pipefd[0]);
 	if (pid < 0)
 		return err_errno(err, -EAGAIN, "fork");
+	say_output(argv[0], &out);
+	if (!ended)
+		return give_up(pid, argv[0], err);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return err_errno(err, -errno, "wait");
-	if (text[0])
-		console_line("%s: %s", argv[0], text);
 	if (!WIFEXITED(status))
 		return err_set(err, -ECHILD, "%s died of signal %d", argv[0], WTERMSIG(status));
 	if (WEXITSTATUS(status) == EXIT_NOT_RUN)

@@ -13,10 +13,12 @@
 #include "bootloader/efi/firmware.h"
 #include "bootloader/selector/owndisk.h"
 #include "bootloader/selector/slot.h"
+#include "bootloader/selector/watchdog.h"
 #include "lib/core/bootstate.h"
 #include "lib/core/gpt.h"
+#include "lib/core/watchdog.h"
 
-#define WATCHDOG_S 120
+#define WATCHDOG_S 120 /* the firmware's, over reading one slot and over the UKI's stub */
 #define PAUSE_FIRST_S 5
 #define PAUSE_DOUBLINGS_MAX 4
 
@@ -53,7 +55,8 @@ static _Noreturn void give_up(const char *why)
 		doublings = PAUSE_DOUBLINGS_MAX;
 	pause_s = PAUSE_FIRST_S << doublings;
 	say("%s: reset in %u s", why, pause_s);
-	fw_watchdog(0);
+	/* Should the firmware not come back from the pause or the reset, its watchdog will. */
+	fw_watchdog(pause_s + WATCHDOG_S);
 	fw_pause_ms(pause_s * 1000);
 	fw_reset();
 }
@@ -142,12 +145,36 @@ static void store_failure(unsigned int slot, enum bs_reason reason)
 	bs_store(&state_disk, &bs);
 }
 
-static void say_choice(unsigned int slot)
+/* Why a slot that could have been chosen was not; that it is second in line goes without saying. */
+static void say_passed_over(unsigned int slot)
+{
+	const struct bs_slot *s = &bs.slot[slot];
+	const char *why = NULL;
+
+	if (s->status == BS_WRITING)
+		why = "an update of it was not finished";
+	else if (s->status == BS_BAD)
+		why = bs_reason_text(s->reason);
+	else if (s->status == BS_READY && s->image.epoch < bs.floor)
+		why = bs_reason_text(BS_REASON_BELOW_FLOOR);
+	else if (s->status == BS_READY && !bs_slot_bootable(&bs, slot))
+		why = s->good ? "its last boots were not confirmed" :
+				bs_reason_text(BS_REASON_TRIES_EXHAUSTED);
+	if (why)
+		say("slot %s: passed over: %s", bs_slot_name(slot), why);
+}
+
+static void say_choice(unsigned int slot, unsigned int failed)
 {
 	const struct bs_slot *s = &bs.slot[slot];
 
+	for (unsigned int other = 0; other < BS_SLOTS; other++)
+		if (other != slot && !(failed & 1u << other))
+			say_passed_over(other);
 	if (!storable)
 		say("slot %s: trying, not counted", bs_slot_name(slot));
+	else if (bs_before.oneshot == slot)
+		say("slot %s: chosen for this boot only", bs_slot_name(slot));
 	else if (s->good)
 		say("slot %s: good, boot %u since the last confirm", bs_slot_name(slot),
 		    (uint64_t)s->unconfirmed);
@@ -155,20 +182,33 @@ static void say_choice(unsigned int slot)
 		say("slot %s: trying (%u tries left)", bs_slot_name(slot), (uint64_t)s->tries_left);
 }
 
+/* What early init found that this image cannot feed, whatever its command line says. */
+static unsigned int barred_watchdogs(unsigned int slot)
+{
+	static uint8_t note[WATCHDOG_NOTE_BYTES];
+
+	if (!disk_state_ops.read || disk_state_ops.read(&state_range, WATCHDOG_NOTE_OFFSET(slot),
+							note, sizeof(note)))
+		return 0;
+	return watchdog_note_decode(note, bs.slot[slot].image.root_hash);
+}
+
 static void boot_slot(const struct slot_place *place, unsigned int slot)
 {
 	const struct slotdesc *image = &bs.slot[slot].image;
-	EFI_HANDLE loaded = NULL;
+	struct slot_loaded loaded;
 	enum bs_reason reason;
 
-	say_choice(slot);
+	fw_watchdog(WATCHDOG_S);
 	reason = slot_load(place, slot, image, &loaded);
 	if (!reason) {
 		store_stage(BS_STAGE_LOADED);
 		say("slot %s: starting %s %s", bs_slot_name(slot), image->name, image->version);
 		bli_selected(slot);
+		watchdog_arm(loaded.watchdogs, barred_watchdogs(slot));
 		fw_watchdog(WATCHDOG_S);
-		reason = slot_start(slot, loaded);
+		reason = slot_start(slot, loaded.image);
+		watchdog_disarm();
 	}
 	store_failure(slot, reason);
 }
@@ -190,6 +230,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	fw_watchdog(WATCHDOG_S);
 	say("selector " KILN_VERSION);
 	say("Secure Boot %s", bli_secure_boot() ? "on" : "off: UKIs are checked by hash only");
+	watchdog_find();
 	if (owndisk_find(image, &disk, &why))
 		give_up(why);
 	whole.size_bytes = disk.size_bytes;
@@ -204,6 +245,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	for (;;) {
 		unsigned int slot = choose(failed);
 
+		say_choice(slot, failed);
 		boot_slot(&place, slot);
 		failed |= 1u << slot;
 	}

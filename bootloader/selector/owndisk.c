@@ -8,19 +8,14 @@
 #define EIO 5
 #define EINVAL 22
 
-#define HANDLES_MAX 1024u
 #define READ_PIECE_BYTES (4u << 20) /* larger single requests upset some firmware */
 
 static EFI_BLOCK_IO *whole_disk(EFI_HANDLE handle)
 {
 	EFI_GUID guid = EFI_GUID_BLOCK_IO;
-	void *found = NULL;
-	EFI_BLOCK_IO *io;
+	EFI_BLOCK_IO *io = fw_protocol(handle, &guid);
 
-	if (EFI_ERROR(fw->boot->handle_protocol(handle, &guid, &found)))
-		return NULL;
-	io = found;
-	if (!io->media || io->media->logical_partition || !io->media->present)
+	if (!io || !io->media || io->media->logical_partition || !io->media->present)
 		return NULL;
 	return io;
 }
@@ -28,23 +23,16 @@ static EFI_BLOCK_IO *whole_disk(EFI_HANDLE handle)
 static EFI_BLOCK_IO *find_parent(const EFI_DEVICE_PATH *path, size_t prefix)
 {
 	EFI_GUID guid = EFI_GUID_BLOCK_IO;
-	size_t size = HANDLES_MAX * sizeof(EFI_HANDLE);
-	EFI_HANDLE *handles = fw_alloc(size);
+	struct fw_handles all = fw_handles_find(&guid);
 	EFI_BLOCK_IO *io = NULL;
-	size_t n;
 
-	if (!handles)
-		return NULL;
-	n = size;
-	if (EFI_ERROR(fw->boot->locate_handle(EFI_LOCATE_BY_PROTOCOL, &guid, NULL, &n, handles)))
-		n = 0;
-	for (size_t i = 0; i < n / sizeof(EFI_HANDLE) && !io; i++) {
-		const EFI_DEVICE_PATH *candidate = device_path_of(handles[i]);
+	for (size_t i = 0; i < all.n && !io; i++) {
+		const EFI_DEVICE_PATH *candidate = device_path_of(all.handle[i]);
 
 		if (candidate && device_path_is_prefix(candidate, path, prefix))
-			io = whole_disk(handles[i]);
+			io = whole_disk(all.handle[i]);
 	}
-	fw_free(handles, size);
+	fw_handles_free(&all);
 	return io;
 }
 
@@ -53,13 +41,13 @@ int owndisk_find(EFI_HANDLE image, struct owndisk *ret, const char **ret_why)
 	EFI_GUID guid = EFI_GUID_LOADED_IMAGE;
 	const EFI_DEVICE_PATH *path, *node;
 	struct owndisk d = { 0 };
-	void *found = NULL;
+	EFI_LOADED_IMAGE *loaded = fw_protocol(image, &guid);
 	size_t prefix = 0;
 
 	*ret_why = "the firmware does not say where the selector came from";
-	if (EFI_ERROR(fw->boot->handle_protocol(image, &guid, &found)))
+	if (!loaded || !loaded->device)
 		return -1;
-	path = device_path_of(((EFI_LOADED_IMAGE *)found)->device);
+	path = device_path_of(loaded->device);
 	node = path ? device_path_partition(path, &prefix) : NULL;
 	*ret_why = "the selector was not loaded from a partition of a disk";
 	if (!node)

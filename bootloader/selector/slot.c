@@ -4,6 +4,7 @@
 #include "lib/core/pe.h"
 #include "lib/core/platform.h"
 #include "lib/core/sha256.h"
+#include "lib/core/watchdog.h"
 
 #if defined(__x86_64__)
 #define OUR_MACHINE PE_MACHINE_X64
@@ -56,6 +57,22 @@ static enum bs_reason check_uki(unsigned int slot, const struct slotdesc *image,
 }
 
 /*
+ * Told from the very bytes that were hashed. A UKI without a readable command line can feed
+ * nothing.
+ */
+static unsigned int watchdogs_of(const struct slotdesc *image, const uint8_t *uki)
+{
+	struct pe_section cmdline;
+	unsigned int set = 0;
+	struct pe pe;
+
+	if (!pe_parse(uki, image->uki_bytes, image->uki_bytes, &pe) &&
+	    !pe_section_find(&pe, ".cmdline", &cmdline))
+		watchdog_from_cmdline((const char *)uki + cmdline.offset, cmdline.bytes, &set);
+	return set;
+}
+
+/*
  * The device path is NULL on purpose: given a handle with a file system, systemd's stub reads
  * unsigned credentials and extensions from beside it. LoadOptions stay empty for the same
  * reason.
@@ -78,8 +95,9 @@ static enum bs_reason load_image(const struct slot_place *place, unsigned int sl
 }
 
 enum bs_reason slot_load(const struct slot_place *place, unsigned int slot,
-			 const struct slotdesc *image, EFI_HANDLE *ret_image)
+			 const struct slotdesc *image, struct slot_loaded *ret)
 {
+	struct slot_loaded loaded = { 0 };
 	uint64_t room = image->uki_bytes + GPT_SECTOR_BYTES_MAX;
 	struct gpt_partition p;
 	enum bs_reason reason;
@@ -99,7 +117,11 @@ enum bs_reason slot_load(const struct slot_place *place, unsigned int slot,
 	else
 		reason = check_uki(slot, image, uki);
 	if (!reason)
-		reason = load_image(place, slot, uki, image->uki_bytes, ret_image);
+		reason = load_image(place, slot, uki, image->uki_bytes, &loaded.image);
+	if (!reason) {
+		loaded.watchdogs = watchdogs_of(image, uki);
+		*ret = loaded;
+	}
 	fw_free(uki, room);
 	return reason;
 }

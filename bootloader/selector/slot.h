@@ -28,12 +28,18 @@ struct slot_place {
 /* Read the slot descriptor of @slot. True when there is a valid one. */
 bool slot_describe(const struct slot_place *place, unsigned int slot, struct slotdesc *ret);
 
+/* A UKI the firmware has loaded. */
+struct slot_loaded {
+	EFI_HANDLE image;
+	unsigned int watchdogs; /* its command line says it can feed these (lib/core/watchdog.h) */
+};
+
 /*
  * Read the UKI of @slot, compare size and SHA-256 with @image, have the firmware load it. 0
- * with *@ret_image, else why not; the reason was said on the console.
+ * with *@ret, else why not; the reason was said on the console.
  */
 enum bs_reason slot_load(const struct slot_place *place, unsigned int slot,
-			 const struct slotdesc *image, EFI_HANDLE *ret_image);
+			 const struct slotdesc *image, struct slot_loaded *ret);
 
 /* Start what slot_load() loaded. Returns only when that failed, with the reason. */
 enum bs_reason slot_start(unsigned int slot, EFI_HANDLE image);

@@ -13,6 +13,7 @@
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/core/pe.h"
+#include "lib/core/watchdog.h"
 
 #define UKI_READ_MAX_BYTES (1u << 30)
 
@@ -80,9 +81,11 @@ static int read_uki(int fd, uint64_t at, struct disk_slot_facts *slot, struct er
 		return 0;
 	slot->cmdline = section_text(&pe, ".cmdline");
 	slot->kernel = section_text(&pe, ".uname");
-	if (slot->cmdline)
-		slot->has_verity = verity_params_from_cmdline(slot->cmdline, strlen(slot->cmdline),
-							      &slot->verity) == VERITY_OK;
+	if (!slot->cmdline)
+		return 0;
+	slot->has_verity = verity_params_from_cmdline(slot->cmdline, strlen(slot->cmdline),
+						      &slot->verity) == VERITY_OK;
+	watchdog_from_cmdline(slot->cmdline, strlen(slot->cmdline), &slot->watchdogs);
 	return 0;
 }
 

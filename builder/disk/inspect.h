@@ -20,6 +20,7 @@ struct disk_slot_facts {
 	struct slotdesc descriptor;
 	bool uki_hash_right; /* the UKI's bytes are those the descriptor names */
 	char *cmdline, *kernel; /* of the UKI; NULL when it cannot be parsed */
+	unsigned watchdogs; /* the command line names these: bits 1 << enum watchdog_kind */
 	bool has_verity; /* the command line holds verity parameters */
 	struct verity_params verity;
 };

@@ -20,6 +20,7 @@
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/base/path.h"
+#include "lib/core/watchdog.h"
 
 #define VMLINUZ_MAX_BYTES (256u << 20)
 #define MODULE_MAX_BYTES (128u << 20)
@@ -117,6 +118,21 @@ static int stage_modules(struct build *b, const char *version, struct recipe_str
 	if (r == 0 && !buf_ok(&list))
 		r = err_oom(err);
 	return r < 0 ? r : atomic_file_write(path, list.data ?: "", list.len, 0644, err);
+}
+
+/* For the command line: what the selector may arm before it starts this kernel. */
+static int note_watchdogs(struct build *b, const char *version, const struct recipe_strv *initrd,
+			  struct err *err)
+{
+	_cleanup_free_ char *path = str_printf("%s/kernel/watchdogs", b->o->work_dir);
+	char text[WATCHDOG_TEXT_SIZE];
+	unsigned set;
+	int r = path ? rootfs_watchdogs(b->root, version, initrd, &set, err) : err_oom(err);
+
+	if (r < 0)
+		return r;
+	watchdog_format(set, text);
+	return atomic_file_write(path, text, strlen(text), 0644, err);
 }
 
 /* Mark @mod and all it needs. */
@@ -257,6 +273,8 @@ int build_kernel(struct build *b, struct err *err)
 	r = copy_out(b, image, "vmlinuz", err);
 	if (r == 0)
 		r = stage_modules(b, version, &initrd, err);
+	if (r == 0)
+		r = note_watchdogs(b, version, &initrd, err);
 	if (r == 0)
 		r = prune(b, version, &initrd, err);
 	if (r == 0)

@@ -12,6 +12,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "lib/base/path.h"
+#include "lib/core/watchdog.h"
 
 #define INDEX_MAX_BYTES (64u << 20)
 #define NAME_MAX_BYTES 128
@@ -269,7 +270,21 @@ static const struct {
 	{ "scsi",
 	  { "sd_mod", "virtio_scsi", "vmw_pvscsi", "hv_storvsc", "mptspi", "mptsas", "mpt3sas",
 	    "megaraid_sas" } },
+	/* The timers of Intel and AMD chipsets, and what finds them; one described by ACPI. */
+	{ "watchdog",
+	  { "i6300esb", "lpc_ich", "i2c_i801", "iTCO_wdt", "sp5100_tco", "wdat_wdt" } },
 };
+
+/* What a watchdog that the selector arms needs, all of it, to be fed. */
+static const struct {
+	enum watchdog_kind kind;
+	const char *names[3];
+} watchdog_drivers[] = {
+	{ WATCHDOG_I6300ESB, { "i6300esb" } },
+	{ WATCHDOG_ITCO, { "iTCO_wdt", "lpc_ich" } },
+};
+
+_Static_assert(ARRAY_SIZE(watchdog_drivers) == WATCHDOG_KINDS, "each watchdog has drivers");
 
 static const char *const always[] = {
 	"crc32c_intel", "crc32c_generic", "libcrc32c", "sha256_ssse3", "sha256_generic", "dm_mod",
@@ -298,7 +313,7 @@ static int add_group(const struct modules *m, const char *name, struct recipe_st
 	if (!modules_find(m, name) && !modules_builtin(m, name))
 		return err_set(err, -ENOENT,
 			       "kernel.initrd: '%s' is neither a group (virtio, nvme, ahci, usb, "
-			       "scsi) nor a module of this kernel",
+			       "scsi, watchdog) nor a module of this kernel",
 			       name);
 	return add_optional(m, name, out);
 }
@@ -329,4 +344,38 @@ int rootfs_initrd_modules(const char *tree, const char *kernel_version,
 	}
 	*ret = out;
 	return 0;
+}
+
+static bool loaded_early(const struct modules *m, const char *name, const struct recipe_strv *paths)
+{
+	const struct module *mod = modules_find(m, name);
+
+	for (size_t i = 0; mod && i < paths->n; i++)
+		if (!strcmp(paths->item[i], mod->path))
+			return true;
+	return modules_builtin(m, name);
+}
+
+int rootfs_watchdogs(const char *tree, const char *kernel_version, const struct recipe_strv *initrd,
+		     unsigned *ret, struct err *err)
+{
+	struct modules m = { 0 };
+	unsigned set = 0;
+	struct tree t;
+	int r = tree_open(&t, tree, err);
+
+	if (r == 0)
+		r = modules_read(&t, kernel_version, &m, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(watchdog_drivers); i++) {
+		const char *const *name = watchdog_drivers[i].names;
+
+		while (*name && loaded_early(&m, *name, initrd))
+			name++;
+		set |= *name ? 0 : 1u << watchdog_drivers[i].kind;
+	}
+	tree_close(&t);
+	modules_done(&m);
+	if (r == 0)
+		*ret = set;
+	return r;
 }

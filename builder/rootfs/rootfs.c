@@ -20,6 +20,7 @@
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/base/path.h"
+#include "lib/core/watchdog.h"
 
 #define SMALL_FILE_MAX_BYTES (4u << 20)
 
@@ -132,6 +133,18 @@ static int read_modules(const char *work_dir, struct recipe_strv *ret, struct er
 	return 0;
 }
 
+/* What note_watchdogs() of kernel.c wrote. */
+static int read_watchdogs(const char *work_dir, unsigned *ret, struct err *err)
+{
+	_cleanup_free_ char *path = str_printf("%s/kernel/watchdogs", work_dir);
+	_cleanup_free_ char *text = NULL;
+	int r = path ? io_read_file(path, WATCHDOG_TEXT_SIZE, &text, NULL, err) : err_oom(err);
+
+	if (r == 0)
+		*ret = watchdog_parse(text);
+	return r;
+}
+
 static int read_kernel(const char *work_dir, struct rootfs_result *ret, struct err *err)
 {
 	_cleanup_free_ char *path = str_printf("%s/kernel/version", work_dir);
@@ -148,7 +161,8 @@ static int read_kernel(const char *work_dir, struct rootfs_result *ret, struct e
 	ret->modules_dir = path_join(work_dir, "kernel/modules");
 	if (!ret->kernel_path || !ret->modules_dir)
 		return err_oom(err);
-	return read_modules(work_dir, &ret->modules, err);
+	r = read_modules(work_dir, &ret->modules, err);
+	return r == 0 ? read_watchdogs(work_dir, &ret->watchdogs, err) : r;
 }
 
 /* The account files are world-readable and root's directories are ours: no sandbox needed. */

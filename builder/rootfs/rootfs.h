@@ -85,6 +85,7 @@ struct rootfs_result {
 	char *kernel_path; /* work_dir/kernel/vmlinuz; NULL without a kernel */
 	char *modules_dir; /* work_dir/kernel/modules: copy its content to / of the initramfs */
 	struct recipe_strv modules; /* paths below modules_dir, "lib/modules/...", in load order */
+	unsigned watchdogs; /* that early init can feed with these: bits 1 << enum watchdog_kind */
 	struct rootfs_ids ids; /* every dynamic user and group of the tree, for the lock */
 };
 
@@ -106,7 +107,7 @@ void rootfs_ids_done(struct rootfs_ids *ids);
 
 /*
  * The modules early init loads, in load order with dependencies first: for each
- * of @groups (virtio, nvme, ahci, usb, scsi, or a module name) and always what
+ * of @groups (virtio, nvme, ahci, usb, scsi, watchdog, or a module name) and always what
  * verity, squashfs, overlay, ext4 and efivarfs need. Built-in ones are left out.
  * @tree is a tree whose modules are not pruned yet (rootfs_build() does this by
  * itself; this is for tests and other callers). *ret holds paths below
@@ -116,6 +117,14 @@ void rootfs_ids_done(struct rootfs_ids *ids);
 int rootfs_initrd_modules(const char *tree, const char *kernel_version,
 			  const struct recipe_strv *groups, struct recipe_strv *ret,
 			  struct err *err);
+
+/*
+ * Which hardware watchdogs the kernel can feed from early init on: each whose drivers are all
+ * built in or among @initrd, from rootfs_initrd_modules() of the same tree. *ret gets bits
+ * 1 << enum watchdog_kind. 0 or a negative errno.
+ */
+int rootfs_watchdogs(const char *tree, const char *kernel_version, const struct recipe_strv *initrd,
+		     unsigned *ret, struct err *err);
 
 /* Release the strings of @v. */
 void rootfs_strv_done(struct recipe_strv *v);

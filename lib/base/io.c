@@ -113,10 +113,10 @@ int io_read_file(const char *path, size_t max_bytes, char **ret_data, size_t *re
 		if (n == 0)
 			break;
 		b.len += (size_t)n;
-		b.data[b.len] = '\0';
 		if (b.len > max_bytes)
 			return err_set(err, -EFBIG, "%s is larger than %zu bytes", path, max_bytes);
 	}
+	b.data[b.len] = '\0';
 	len = b.len;
 	*ret_data = buf_take(&b);
 	if (!*ret_data)

@@ -42,6 +42,37 @@ static void the_command_line_is_contract_order(void **state)
 			    "systemd.firstboot=off console=ttyS0 quiet");
 }
 
+static void the_watchdogs_of_the_initramfs_are_named(void **state)
+{
+	static const char *const words[] = { NULL, " kiln.watchdog=i6300esb ",
+					     " kiln.watchdog=iTCO ", " kiln.watchdog=i6300esb,iTCO " };
+
+	(void)state;
+	for (unsigned set = 0; set < ARRAY_SIZE(words); set++) {
+		struct uki_cmdline c = { .image = "web", .version = "1", .verity = &verity,
+					 .watchdogs = set };
+		_cleanup_free_ char *line = NULL;
+
+		assert_int_equal(uki_cmdline_build(&c, &line, &err), 0);
+		if (words[set])
+			assert_non_null(strstr(line, words[set]));
+		else
+			assert_null(strstr(line, "watchdog"));
+	}
+}
+
+/* What cannot be written as a name would be armed by nobody: better no image at all. */
+static void an_unknown_watchdog_does_not_get_lost(void **state)
+{
+	struct uki_cmdline c = { .image = "web", .version = "1", .verity = &verity,
+				 .watchdogs = 1u << 7 };
+	char *line = NULL;
+
+	(void)state;
+	assert_int_equal(uki_cmdline_build(&c, &line, &err), -EINVAL);
+	assert_null(line);
+}
+
 static void a_recipe_cannot_undo_what_kiln_decides(void **state)
 {
 	static char long_extra[2100];
@@ -50,6 +81,7 @@ static void a_recipe_cannot_undo_what_kiln_decides(void **state)
 		int rc;
 	} cases[] = {
 		{ "1", "kiln.roothash=00", "'kiln.roothash' is set by kiln", -EINVAL },
+		{ "1", "kiln.watchdog=iTCO", "'kiln.watchdog' is set by kiln", -EINVAL },
 		{ "1", "quiet panic=0", "'panic' is set by kiln", -EINVAL },
 		{ "1", "init=/bin/sh", "'init' is set by kiln", -EINVAL },
 		{ "1", "quiet -- sh", "'--'", -EINVAL },
@@ -258,6 +290,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_command_line_is_contract_order),
+		cmocka_unit_test(the_watchdogs_of_the_initramfs_are_named),
+		cmocka_unit_test(an_unknown_watchdog_does_not_get_lost),
 		cmocka_unit_test(a_recipe_cannot_undo_what_kiln_decides),
 		cmocka_unit_test(appended_sections_follow_the_image),
 		cmocka_unit_test(a_stub_without_room_or_with_the_section_is_refused),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -26,6 +27,7 @@ static void a_whole_file_is_understood(void **state)
 				   "memory 512M\n"
 				   "disk-size 4G\n"
 				   "disk nvme\n"
+				   "watchdog itco\n"
 				   "deadline 5m\n"
 				   "\n"
 				   "clone slot-a slot-b\n"
@@ -46,6 +48,7 @@ static void a_whole_file_is_understood(void **state)
 	assert_true(s->needs_ssh);
 	assert_int_equal(s->memory_bytes, 512 << 20);
 	assert_string_equal(s->bus, "nvme");
+	assert_string_equal(s->watchdog, "itco");
 	assert_int_equal(s->deadline_ms, 300000);
 	assert_int_equal(s->n, 9);
 	assert_int_equal(s->step[0].kind, STEP_CLONE);
@@ -56,7 +59,7 @@ static void a_whole_file_is_understood(void **state)
 	assert_int_equal(s->step[1].count, 3);
 	assert_int_equal(s->step[2].target, TARGET_BOOT_STATE);
 	assert_int_equal(s->step[4].timeout_ms, 500);
-	assert_int_equal(s->step[4].line, 13);
+	assert_int_equal(s->step[4].line, 14);
 	assert_int_equal(s->step[4].column, 3);
 	assert_int_equal(s->step[6].status, 1);
 	assert_string_equal(s->step[6].expect, "x");
@@ -122,6 +125,9 @@ static void refusals_name_the_place(void **state)
 		{ "boot\nrun \"x\"\n", "2:1: 'run' needs the line 'needs ssh' above" },
 		{ "boot\nmemory 1G\n", "2:1: 'memory' must stand before the first action" },
 		{ "memory 1X\nboot\n", "1:8: a size such as 512M must stand here" },
+		{ "watchdog softdog\nboot\n",
+		  "1:10: 'softdog' is not one of: i6300esb, itco, none" },
+		{ "boot\nwatchdog itco\n", "2:1: 'watchdog' must stand before the first action" },
 		{ "cpus 65\nboot\n", "1:6: the number of CPUs is at most 64" },
 		{ "cpus -1\nboot\n", "1:6: the number of CPUs must be a number" },
 		{ "boot\ncorrupt boot-state copy 2\n", "2:25: the copy is at most 1" },
@@ -150,6 +156,29 @@ static void refusals_name_the_place(void **state)
 		assert_memory_equal(err.text, "dir/x.scn:", 10);
 		assert_string_equal(err.text + 10, rows[i].why);
 	}
+}
+
+static void the_watchdog_is_one_of_three(void **state)
+{
+	static const char *const kinds[] = { "i6300esb", "itco", "none" };
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct scenario *s;
+
+		snprintf(text, sizeof(text), "watchdog %s\nboot\n", kinds[i]);
+		s = parse(text);
+		assert_non_null(s);
+		assert_string_equal(s->watchdog, kinds[i]);
+		scenario_free(s);
+	}
+	/* Left out, the lab decides. */
+	struct scenario *s = parse("boot\n");
+
+	assert_non_null(s);
+	assert_null(s->watchdog);
+	scenario_free(s);
 }
 
 static void all_mistakes_are_told_at_once(void **state)
@@ -181,6 +210,7 @@ int main(void)
 		cmocka_unit_test(a_whole_file_is_understood),
 		cmocka_unit_test(what_is_put_where_and_expected_of_the_uki),
 		cmocka_unit_test(refusals_name_the_place),
+		cmocka_unit_test(the_watchdog_is_one_of_three),
 		cmocka_unit_test(all_mistakes_are_told_at_once),
 		cmocka_unit_test(the_longest_file_is_bounded),
 	};
