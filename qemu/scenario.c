@@ -12,6 +12,7 @@
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/base/path.h"
+#include "lib/core/bootstate.h"
 #include "qemu/scenario_text.h"
 
 #define EXPECT_MS 120000
@@ -146,6 +147,33 @@ static int expect_state(struct parser *p)
 	return st->text ? 0 : err_oom(p->err);
 }
 
+static int expect_reason(struct parser *p)
+{
+	const char *reasons[BS_REASON_COUNT + 1] = { NULL };
+	struct step *st = new_step(p, STEP_EXPECT_REASON, 0);
+	int slot = st ? take_choice(p, slot_words) : -EINVAL, reason;
+
+	for (int i = 0; i < BS_REASON_COUNT; i++)
+		reasons[i] = bs_reason_name((enum bs_reason)i);
+	reason = slot < 0 ? slot : take_choice(p, reasons);
+	if (reason < 0)
+		return reason;
+	st->slot = (unsigned)slot;
+	st->text = strdup(reasons[reason]);
+	return st->text ? 0 : err_oom(p->err);
+}
+
+static int expect_log(struct parser *p)
+{
+	struct step *st = new_step(p, STEP_EXPECT_LOG, 0);
+	int slot = st ? take_choice(p, slot_words) : -EINVAL;
+
+	if (slot < 0)
+		return slot;
+	st->slot = (unsigned)slot;
+	return take_text(p, "the text expected", &st->text);
+}
+
 static int expect_serial(struct parser *p)
 {
 	struct step *st = new_step(p, STEP_EXPECT_SERIAL, EXPECT_MS);
@@ -168,7 +196,8 @@ static int expect_slot(struct parser *p)
 
 static int parse_expect(struct parser *p)
 {
-	static const char *const things[] = { "serial", "slot", "reset", "off", "state", NULL };
+	static const char *const things[] = { "serial", "slot",	  "reset", "off",
+					      "state",	"reason", "log",   NULL };
 
 	switch (take_choice(p, things)) {
 	case 0:
@@ -181,6 +210,10 @@ static int parse_expect(struct parser *p)
 		return timed(p, STEP_EXPECT_OFF, EXPECT_MS);
 	case 4:
 		return expect_state(p);
+	case 5:
+		return expect_reason(p);
+	case 6:
+		return expect_log(p);
 	}
 	return -EINVAL;
 }
@@ -213,14 +246,9 @@ static int parse_run(struct parser *p)
 	return r < 0 ? r : take_time(p, &st->timeout_ms);
 }
 
-static int corrupt_slot(struct parser *p, struct step *st)
+/* "block N [count N]" */
+static int take_blocks(struct parser *p, struct step *st)
 {
-	static const char *const parts[] = { "uki", "root", "hash", "sig", NULL };
-	int part = take_choice(p, parts);
-
-	if (part < 0)
-		return part;
-	st->target = (enum step_target)part;
 	if (!take_word(p, "block"))
 		return mistake(p, column_here(p), "'block N' must stand here");
 	if (take_number(p, "the block", BLOCK_MAX, &st->block) < 0)
@@ -230,9 +258,21 @@ static int corrupt_slot(struct parser *p, struct step *st)
 	return take_number(p, "the count", 65536, &st->count);
 }
 
+static int corrupt_slot(struct parser *p, struct step *st)
+{
+	static const char *const parts[] = { "uki", "root", "hash", "sig", NULL };
+	int part = take_choice(p, parts);
+
+	if (part < 0)
+		return part;
+	st->target = (enum step_target)part;
+	return take_blocks(p, st);
+}
+
 static int parse_corrupt(struct parser *p)
 {
-	static const char *const things[] = { "slot-a", "slot-b", "boot-state", "gpt", NULL };
+	static const char *const things[] = { "slot-a", "slot-b", "boot-state",
+					      "gpt",	"state",  NULL };
 	static const char *const copies[] = { "primary", "backup", NULL };
 	struct step *st = new_step(p, STEP_CORRUPT, 0);
 	int thing = st ? take_choice(p, things) : -EINVAL, copy;
@@ -243,6 +283,10 @@ static int parse_corrupt(struct parser *p)
 		st->slot = (unsigned)thing;
 		return corrupt_slot(p, st);
 	}
+	if (thing == 4) {
+		st->target = TARGET_STATE;
+		return take_blocks(p, st);
+	}
 	st->target = thing == 2 ? TARGET_BOOT_STATE : TARGET_GPT;
 	if (thing == 2) {
 		if (!take_word(p, "copy"))
@@ -252,6 +296,15 @@ static int parse_corrupt(struct parser *p)
 	copy = take_choice(p, copies);
 	st->block = copy > 0;
 	return copy < 0 ? copy : 0;
+}
+
+static int parse_wipe(struct parser *p)
+{
+	static const char *const things[] = { "state", NULL };
+
+	if (take_choice(p, things) < 0)
+		return -EINVAL;
+	return new_step(p, STEP_WIPE, 0) ? 0 : -EINVAL;
 }
 
 static int parse_clone(struct parser *p)
@@ -282,7 +335,7 @@ static const struct {
 	{ "refuse", false, parse_refuse }, { "run", false, parse_run },
 	{ "reboot", false, parse_reboot }, { "power", false, parse_power },
 	{ "reset", false, parse_reset },   { "corrupt", false, parse_corrupt },
-	{ "clone", false, parse_clone },
+	{ "wipe", false, parse_wipe },	   { "clone", false, parse_clone },
 };
 
 static int unknown(struct parser *p)
@@ -432,20 +485,26 @@ void scenario_step_text(const struct step *st, char *out, size_t size)
 		[STEP_EXPECT_RESET] = "expect reset",
 		[STEP_EXPECT_OFF] = "expect off",
 		[STEP_EXPECT_STATE] = "expect state",
+		[STEP_EXPECT_REASON] = "expect reason",
+		[STEP_EXPECT_LOG] = "expect log",
 		[STEP_RUN] = "run",
 		[STEP_REBOOT] = "reboot",
 		[STEP_POWER_OFF] = "power off",
 		[STEP_POWER_CUT] = "power cut",
 		[STEP_RESET] = "reset",
 		[STEP_CORRUPT] = "corrupt",
+		[STEP_WIPE] = "wipe state",
 		[STEP_CLONE] = "clone",
 	};
+	char slot = st->slot ? 'b' : 'a';
 
 	if (st->kind == STEP_EXPECT_SLOT)
-		snprintf(out, size, "%s %c", words[st->kind], st->slot ? 'b' : 'a');
-	else if (st->kind == STEP_EXPECT_STATE)
-		snprintf(out, size, "%s slot-%c %s", words[st->kind], st->slot ? 'b' : 'a',
-			 st->text);
+		snprintf(out, size, "%s %c", words[st->kind], slot);
+	else if (st->kind == STEP_EXPECT_STATE || st->kind == STEP_EXPECT_REASON)
+		snprintf(out, size, "%s slot-%c %s", words[st->kind], slot,
+			 st->text ? st->text : "");
+	else if (st->kind == STEP_EXPECT_LOG)
+		snprintf(out, size, "%s slot-%c \"%s\"", words[st->kind], slot, st->text);
 	else if (st->text)
 		snprintf(out, size, "%s \"%s\"", words[st->kind], st->text);
 	else

@@ -12,11 +12,15 @@
  *	expect slot a [60s]                    the selector starts this slot next
  *	expect reset [60s] | expect off [60s]
  *	expect state slot-a good|ready|bad|empty|writing
+ *	expect reason slot-a verity            why its newest boot that failed did; none
+ *	expect log slot-a "TEXT"               in the flight recorder's newest entry of it
  *	run "COMMAND" [expect "TEXT"] [status N] [60s]      over ssh
  *	reboot [60s] | power off [60s]         the guest does it: over ssh
  *	power cut | reset                      the guest is not asked
  *	corrupt slot-a uki|root|hash|sig block N [count N]
  *	corrupt boot-state copy N | corrupt gpt primary|backup
+ *	corrupt state block N [count N]
+ *	wipe state                             nothing but zeroes, as in a fresh image
  *	clone slot-a slot-b                    same image, ready and good, second in line
  *
  * Settings stand before the first action. The disk is edited with the power off.
@@ -42,12 +46,15 @@ enum step_kind {
 	STEP_EXPECT_RESET,
 	STEP_EXPECT_OFF,
 	STEP_EXPECT_STATE,
+	STEP_EXPECT_REASON,
+	STEP_EXPECT_LOG,
 	STEP_RUN,
 	STEP_REBOOT,
 	STEP_POWER_OFF,
 	STEP_POWER_CUT,
 	STEP_RESET,
 	STEP_CORRUPT,
+	STEP_WIPE,
 	STEP_CLONE,
 };
 
@@ -58,13 +65,14 @@ enum step_target {
 	TARGET_HASH,
 	TARGET_SIG,
 	TARGET_BOOT_STATE,
+	TARGET_STATE,
 	TARGET_GPT,
 };
 
 struct step {
 	enum step_kind kind;
 	unsigned line, column;
-	char *text; /* owned: serial text, command, or name of a slot status; else NULL */
+	char *text; /* owned: text to find, command, name of a status or reason; else NULL */
 	char *expect; /* owned: what a command's output must hold; else NULL */
 	uint64_t timeout_ms;
 	int status; /* the exit status a command must have */

@@ -89,6 +89,10 @@ static void refusals_name_the_place(void **state)
 		{ "cpus -1\nboot\n", "1:6: the number of CPUs must be a number" },
 		{ "boot\ncorrupt boot-state copy 2\n", "2:25: the copy is at most 1" },
 		{ "boot\nclone slot-a slot-a\n", "2:14: a slot is not cloned onto itself" },
+		{ "boot\ncorrupt state copy 1\n", "2:15: 'block N' must stand here" },
+		{ "boot\nwipe slot-a\n", "2:6: 'slot-a' is not one of: state" },
+		{ "boot\nexpect log slot-a verity\n",
+		  "2:19: the text expected must stand here, in double quotes" },
 		{ "a b c d e f g h i j k l m\n", "1:25: too many words" },
 	};
 
@@ -98,6 +102,31 @@ static void refusals_name_the_place(void **state)
 		assert_memory_equal(err.text, "dir/x.scn:", 10);
 		assert_string_equal(err.text + 10, rows[i].why);
 	}
+}
+
+static void what_failed_may_be_expected(void **state)
+{
+	struct scenario *s = parse("wipe state\ncorrupt state block 3 count 2\nboot\n"
+				   "expect reason slot-b verity\nexpect log slot-a \"x y\"\n");
+	char text[64];
+
+	(void)state;
+	assert_string_equal(err.text, "");
+	assert_int_equal(s->step[0].kind, STEP_WIPE);
+	assert_int_equal(s->step[1].target, TARGET_STATE);
+	assert_int_equal(s->step[1].block, 3);
+	assert_int_equal(s->step[1].count, 2);
+	assert_int_equal(s->step[3].slot, 1);
+	assert_string_equal(s->step[3].text, "verity");
+	assert_string_equal(s->step[4].text, "x y");
+	scenario_step_text(&s->step[3], text, sizeof(text));
+	assert_string_equal(text, "expect reason slot-b verity");
+	scenario_step_text(&s->step[4], text, sizeof(text));
+	assert_string_equal(text, "expect log slot-a \"x y\"");
+	scenario_free(s);
+	assert_null(parse("boot\nexpect reason slot-a veritas\n"));
+	assert_non_null(strstr(err.text, "2:22: 'veritas' is not one of: none, no-verdict,"));
+	assert_non_null(strstr(err.text, ", shut-down")); /* the last of them */
 }
 
 static void all_mistakes_are_told_at_once(void **state)
@@ -128,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_file_is_understood),
 		cmocka_unit_test(refusals_name_the_place),
+		cmocka_unit_test(what_failed_may_be_expected),
 		cmocka_unit_test(all_mistakes_are_told_at_once),
 		cmocka_unit_test(the_longest_file_is_bounded),
 	};
