@@ -16,6 +16,8 @@
 #include "lib/base/path.h"
 #include "lib/base/proc.h"
 #include "lib/core/bootstate.h"
+#include "lib/core/bytes.h"
+#include "lib/core/flight.h"
 #include "lib/core/gpt.h"
 #include "lib/core/pe.h"
 #include "lib/core/sha256.h"
@@ -75,21 +77,25 @@ static int open_partition(struct disk *d, const char *name, struct blk **ret, st
 }
 
 /*
- * Flip the lowest bit of a byte well inside the block, so that neither ends nor padding save it.
+ * Where in a block a bit is flipped: well inside, so that neither ends nor padding save it. In the
+ * first block of an ext4 file system, that is the superblock (its UUID, under the checksum).
  */
-static int flip(struct blk *b, uint64_t offset_bytes, struct err *err)
+#define FLIP_AT 1000
+#define FLIP_AT_STATE 1136
+
+static int flip(struct blk *b, uint64_t offset_bytes, unsigned at, struct err *err)
 {
 	uint8_t block[BLOCK_BYTES];
 	int r = blk_read(b, offset_bytes, block, sizeof(block));
 
-	block[1000] ^= 1;
+	block[at] ^= 1;
 	if (r == 0)
 		r = blk_write(b, offset_bytes, block, sizeof(block));
 	return r < 0 ? err_errno(err, r, "cannot corrupt the disk at byte %" PRIu64, offset_bytes)
 		     : 0;
 }
 
-static const char *slot_partition(const struct step *step)
+static const char *partition_of(const struct step *step)
 {
 	switch (step->target) {
 	case TARGET_UKI:
@@ -98,6 +104,8 @@ static const char *slot_partition(const struct step *step)
 		return gpt_name_root[step->slot];
 	case TARGET_HASH:
 		return gpt_name_verity[step->slot];
+	case TARGET_STATE:
+		return GPT_NAME_STATE;
 	default:
 		return gpt_name_sig[step->slot];
 	}
@@ -106,15 +114,16 @@ static const char *slot_partition(const struct step *step)
 static int corrupt_partition(struct disk *d, const struct step *step, struct err *err)
 {
 	_cleanup_blk_ struct blk *part = NULL;
+	unsigned at = step->target == TARGET_STATE ? FLIP_AT_STATE : FLIP_AT;
 	int r;
 
 	if (step->target == TARGET_BOOT_STATE) {
 		r = open_partition(d, GPT_NAME_BOOT_STATE, &part, err);
-		return r < 0 ? r : flip(part, BS_COPY_OFFSET(step->block), err);
+		return r < 0 ? r : flip(part, BS_COPY_OFFSET(step->block), at, err);
 	}
-	r = open_partition(d, slot_partition(step), &part, err);
+	r = open_partition(d, partition_of(step), &part, err);
 	for (uint64_t i = 0; r == 0 && i < step->count; i++)
-		r = flip(part, (step->block + i) * BLOCK_BYTES, err);
+		r = flip(part, (step->block + i) * BLOCK_BYTES, at, err);
 	return r;
 }
 
@@ -283,6 +292,32 @@ static int copy_partition(struct disk *d, const char *from, const char *to, stru
 	return r < 0 ? err_errno(err, r, "cannot copy %s to %s", from, to) : 0;
 }
 
+int faults_wipe_state(const char *disk, struct err *err)
+{
+	static const uint8_t zeroes[CHUNK_BYTES];
+	_cleanup_disk_ struct disk *d = open_disk(disk, err);
+	_cleanup_free_ uint8_t *chunk = malloc(CHUNK_BYTES);
+	_cleanup_blk_ struct blk *part = NULL;
+	int r = d ? open_partition(d, GPT_NAME_STATE, &part, err) : -EIO;
+
+	if (r < 0)
+		return r;
+	if (!chunk)
+		return err_oom(err);
+	for (uint64_t at = 0; r == 0 && at < part->size_bytes; at += CHUNK_BYTES) {
+		uint64_t left = part->size_bytes - at;
+		size_t len = left < CHUNK_BYTES ? (size_t)left : CHUNK_BYTES;
+
+		r = blk_read(part, at, chunk, len);
+		/* What is a hole stays one. */
+		if (r == 0 && !bytes_are_zero(chunk, len))
+			r = blk_write(part, at, zeroes, len);
+	}
+	if (r == 0)
+		r = blk_flush(d->blk);
+	return r < 0 ? err_errno(err, r, "cannot wipe the state partition") : 0;
+}
+
 int faults_clone(const char *disk, unsigned from, struct err *err)
 {
 	const char *const *names[] = { gpt_name_boot, gpt_name_root, gpt_name_verity,
@@ -377,5 +412,62 @@ int faults_slot_state(const char *disk, unsigned slot, const char **ret, struct 
 	if (r < 0)
 		return r;
 	*ret = bs_slot_good(&s->bs, slot) ? "good" : bs_status_name(s->bs.slot[slot].status);
+	return 0;
+}
+
+int faults_slot_reason(const char *disk, unsigned slot, const char **ret, struct err *err)
+{
+	_cleanup_disk_ struct disk *d = open_disk(disk, err);
+	_cleanup_(state_freep) struct state *s = NULL;
+	int r = d ? load_state(d, &s, err) : -EIO;
+
+	if (r < 0)
+		return r;
+	*ret = bs_reason_name(BS_REASON_NONE);
+	for (unsigned i = 0; i < BS_RING_MAX && s->bs.ring[i].number; i++) {
+		const struct bs_boot *b = &s->bs.ring[i];
+
+		if (b->slot != slot || b->reason == BS_REASON_NONE)
+			continue;
+		*ret = bs_reason_name(b->reason);
+		break;
+	}
+	return 0;
+}
+
+int faults_slot_log(const char *disk, unsigned slot, char **ret, struct err *err)
+{
+	_cleanup_disk_ struct disk *d = open_disk(disk, err);
+	_cleanup_free_ uint8_t *entry = malloc(FLIGHT_ENTRY_BYTES);
+	_cleanup_free_ char *newest = NULL;
+	_cleanup_blk_ struct blk *part = NULL;
+	uint64_t newest_boot = 0;
+	int r = d ? open_partition(d, GPT_NAME_BOOT_STATE, &part, err) : -EIO;
+
+	if (r == 0 && !entry)
+		r = err_oom(err);
+	for (unsigned i = 0; r == 0 && i < FLIGHT_ENTRIES; i++) {
+		const char *text;
+		struct flight f;
+
+		r = blk_read(part, FLIGHT_OFFSET(i), entry, FLIGHT_ENTRY_BYTES);
+		if (r < 0)
+			return err_errno(err, r, "cannot read the flight recorder");
+		if (flight_decode(entry, &f, &text) || f.slot != slot || f.boot < newest_boot)
+			continue;
+		free(newest);
+		newest = calloc(1, f.text_bytes + 1u);
+		if (!newest)
+			return err_oom(err);
+		for (uint32_t at = 0; at < f.text_bytes; at++)
+			newest[at] = text[at] ? text[at] : ' ';
+		newest_boot = f.boot;
+	}
+	if (r < 0)
+		return r;
+	if (!newest)
+		return err_set(err, -ENOENT, "the flight recorder has nothing of slot %s",
+			       bs_slot_name(slot));
+	*ret = TAKE_PTR(newest);
 	return 0;
 }

@@ -11,6 +11,9 @@
 struct buf;
 struct err;
 
+/* Zero the state partition of the raw @disk. */
+int faults_wipe_state(const char *disk, struct err *err);
+
 /* Flip a bit in each of the blocks that @step (STEP_CORRUPT) names on the raw @disk. */
 int faults_corrupt(const char *disk, const struct step *step, struct err *err);
 
@@ -36,5 +39,17 @@ int faults_read_uki(const char *disk, unsigned slot, struct buf *ret, struct err
  * else its status. *ret is static text.
  */
 int faults_slot_state(const char *disk, unsigned slot, const char **ret, struct err *err);
+
+/*
+ * Why the newest boot of @slot that failed did so: bs_reason_name(), "none" when none in the
+ * ring failed. *ret is static text.
+ */
+int faults_slot_reason(const char *disk, unsigned slot, const char **ret, struct err *err);
+
+/*
+ * What the flight recorder's newest entry of @slot says, its NUL bytes as blanks; the caller frees
+ * *ret. -ENOENT when there is none.
+ */
+int faults_slot_log(const char *disk, unsigned slot, char **ret, struct err *err);
 
 #endif

@@ -189,6 +189,40 @@ static int expect_state(struct player *p, const struct step *st, struct err *err
 						  st->slot ? "b" : "a", state, st->text);
 }
 
+static void append_output(const char *text, size_t len, struct err *err)
+{
+	size_t skip = len > OUTPUT_SHOWN ? len - OUTPUT_SHOWN : 0;
+
+	err_append(err, "; it said:\n%s%s", skip ? "..." : "", len ? text + skip : "(nothing)");
+}
+
+static int expect_reason(struct player *p, const struct step *st, struct err *err)
+{
+	const char *reason;
+	int r = faults_slot_reason(p->vm.disk, st->slot, &reason, err);
+
+	if (r < 0)
+		return r;
+	return !strcmp(reason, st->text) ? 0
+					 : err_set(err, -EINVAL, "slot %s failed for %s, not %s",
+						   st->slot ? "b" : "a", reason, st->text);
+}
+
+static int expect_log(struct player *p, const struct step *st, struct err *err)
+{
+	_cleanup_free_ char *log = NULL;
+	int r = faults_slot_log(p->vm.disk, st->slot, &log, err);
+
+	if (r < 0)
+		return r;
+	if (strstr(log, st->text))
+		return 0;
+	err_set(err, -EINVAL, "the flight recorder does not say that of slot %s",
+		st->slot ? "b" : "a");
+	append_output(log, strlen(log), err);
+	return -EINVAL;
+}
+
 static int connect_ssh(struct player *p, struct err *err)
 {
 	int r = need_running(p, err);
@@ -204,14 +238,6 @@ static int connect_ssh(struct player *p, struct err *err)
 	return 0;
 }
 
-static void append_output(const struct buf *out, struct err *err)
-{
-	const char *text = out->len ? out->data : "(nothing)";
-	size_t skip = out->len > OUTPUT_SHOWN ? out->len - OUTPUT_SHOWN : 0;
-
-	err_append(err, "; it said:\n%s%s", skip ? "..." : "", text + skip);
-}
-
 static int do_run(struct player *p, const struct step *st, struct err *err)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT;
@@ -221,7 +247,7 @@ static int do_run(struct player *p, const struct step *st, struct err *err)
 		return r;
 	r = ssh_run(&p->vm, p->port, st->text, until(p, st->timeout_ms), &out, err);
 	if (r < 0) {
-		append_output(&out, err);
+		append_output(out.data, out.len, err);
 		return r;
 	}
 	if (r != st->status)
@@ -230,7 +256,7 @@ static int do_run(struct player *p, const struct step *st, struct err *err)
 		err_set(err, -EINVAL, "its output has no \"%s\"", st->expect);
 	else
 		return 0;
-	append_output(&out, err);
+	append_output(out.data, out.len, err);
 	return -EINVAL;
 }
 
@@ -337,7 +363,7 @@ static int expect_uki(struct player *p, const struct step *st, struct err *err)
 		return 0;
 	err_set(err, -EINVAL,
 		"the kernel was given other command line words or initramfs bytes than\n%s", want);
-	append_output(&out, err);
+	append_output(out.len ? out.data : "", out.len, err);
 	return -EINVAL;
 }
 
@@ -364,6 +390,14 @@ static int do_corrupt(struct player *p, const struct step *st, struct err *err)
 	return r < 0 ? r : faults_corrupt(p->vm.disk, st, err);
 }
 
+static int do_wipe(struct player *p, const struct step *st, struct err *err)
+{
+	int r = need_off(p, err);
+
+	(void)st;
+	return r < 0 ? r : faults_wipe_state(p->vm.disk, err);
+}
+
 static int do_clone(struct player *p, const struct step *st, struct err *err)
 {
 	int r = need_off(p, err);
@@ -382,12 +416,15 @@ static int do_step(struct player *p, const struct step *st, struct err *err)
 		[STEP_EXPECT_OFF] = expect_off,
 		[STEP_EXPECT_STATE] = expect_state,
 		[STEP_EXPECT_UKI] = expect_uki,
+		[STEP_EXPECT_REASON] = expect_reason,
+		[STEP_EXPECT_LOG] = expect_log,
 		[STEP_RUN] = do_run,
 		[STEP_REBOOT] = do_reboot,
 		[STEP_POWER_OFF] = do_power_off,
 		[STEP_POWER_CUT] = do_power_cut,
 		[STEP_RESET] = do_reset,
 		[STEP_CORRUPT] = do_corrupt,
+		[STEP_WIPE] = do_wipe,
 		[STEP_CLONE] = do_clone,
 		[STEP_PUT] = do_put,
 	};

@@ -12,6 +12,7 @@
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/base/path.h"
+#include "lib/core/bootstate.h"
 #include "qemu/scenario_text.h"
 
 #define EXPECT_MS 120000
@@ -176,6 +177,33 @@ static int expect_uki(struct parser *p)
 	return take_time(p, &st->timeout_ms);
 }
 
+static int expect_reason(struct parser *p)
+{
+	const char *reasons[BS_REASON_COUNT + 1] = { NULL };
+	struct step *st = new_step(p, STEP_EXPECT_REASON, 0);
+	int slot = st ? take_choice(p, slot_words) : -EINVAL, reason;
+
+	for (int i = 0; i < BS_REASON_COUNT; i++)
+		reasons[i] = bs_reason_name((enum bs_reason)i);
+	reason = slot < 0 ? slot : take_choice(p, reasons);
+	if (reason < 0)
+		return reason;
+	st->slot = (unsigned)slot;
+	st->text = strdup(reasons[reason]);
+	return st->text ? 0 : err_oom(p->err);
+}
+
+static int expect_log(struct parser *p)
+{
+	struct step *st = new_step(p, STEP_EXPECT_LOG, 0);
+	int slot = st ? take_choice(p, slot_words) : -EINVAL;
+
+	if (slot < 0)
+		return slot;
+	st->slot = (unsigned)slot;
+	return take_text(p, "the text expected", &st->text);
+}
+
 static int expect_serial(struct parser *p)
 {
 	struct step *st = new_step(p, STEP_EXPECT_SERIAL, EXPECT_MS);
@@ -198,8 +226,8 @@ static int expect_slot(struct parser *p)
 
 static int parse_expect(struct parser *p)
 {
-	static const char *const things[] = { "serial", "slot",	 "reset", "off",
-					      "state",	"uki",	 NULL };
+	static const char *const things[] = { "serial", "slot", "reset",  "off", "state",
+					      "uki",	"reason", "log",  NULL };
 
 	switch (take_choice(p, things)) {
 	case 0:
@@ -214,6 +242,10 @@ static int parse_expect(struct parser *p)
 		return expect_state(p);
 	case 5:
 		return expect_uki(p);
+	case 6:
+		return expect_reason(p);
+	case 7:
+		return expect_log(p);
 	}
 	return -EINVAL;
 }
@@ -246,6 +278,18 @@ static int parse_run(struct parser *p)
 	return r < 0 ? r : take_time(p, &st->timeout_ms);
 }
 
+/* "block N [count N]" */
+static int take_blocks(struct parser *p, struct step *st)
+{
+	if (!take_word(p, "block"))
+		return mistake(p, column_here(p), "'block N' must stand here");
+	if (take_number(p, "the block", BLOCK_MAX, &st->block) < 0)
+		return -EINVAL;
+	if (!take_word(p, "count"))
+		return 0;
+	return take_number(p, "the count", 65536, &st->count);
+}
+
 static int corrupt_slot(struct parser *p, struct step *st)
 {
 	static const char *const parts[] = { "uki", "root", "hash", "sig", "section", NULL };
@@ -256,18 +300,13 @@ static int corrupt_slot(struct parser *p, struct step *st)
 	st->target = (enum step_target)part;
 	if (st->target == TARGET_SECTION)
 		return take_text(p, "the section's name", &st->text);
-	if (!take_word(p, "block"))
-		return mistake(p, column_here(p), "'block N' must stand here");
-	if (take_number(p, "the block", BLOCK_MAX, &st->block) < 0)
-		return -EINVAL;
-	if (!take_word(p, "count"))
-		return 0;
-	return take_number(p, "the count", 65536, &st->count);
+	return take_blocks(p, st);
 }
 
 static int parse_corrupt(struct parser *p)
 {
-	static const char *const things[] = { "slot-a", "slot-b", "boot-state", "gpt", NULL };
+	static const char *const things[] = { "slot-a", "slot-b", "boot-state",
+					      "gpt",	"state",  NULL };
 	static const char *const copies[] = { "primary", "backup", NULL };
 	struct step *st = new_step(p, STEP_CORRUPT, 0);
 	int thing = st ? take_choice(p, things) : -EINVAL, copy;
@@ -278,6 +317,10 @@ static int parse_corrupt(struct parser *p)
 		st->slot = (unsigned)thing;
 		return corrupt_slot(p, st);
 	}
+	if (thing == 4) {
+		st->target = TARGET_STATE;
+		return take_blocks(p, st);
+	}
 	st->target = thing == 2 ? TARGET_BOOT_STATE : TARGET_GPT;
 	if (thing == 2) {
 		if (!take_word(p, "copy"))
@@ -287,6 +330,15 @@ static int parse_corrupt(struct parser *p)
 	copy = take_choice(p, copies);
 	st->block = copy > 0;
 	return copy < 0 ? copy : 0;
+}
+
+static int parse_wipe(struct parser *p)
+{
+	static const char *const things[] = { "state", NULL };
+
+	if (take_choice(p, things) < 0)
+		return -EINVAL;
+	return new_step(p, STEP_WIPE, 0) ? 0 : -EINVAL;
 }
 
 static int parse_clone(struct parser *p)
@@ -341,7 +393,7 @@ static const struct {
 	{ "refuse", false, parse_refuse }, { "run", false, parse_run },
 	{ "reboot", false, parse_reboot }, { "power", false, parse_power },
 	{ "reset", false, parse_reset },   { "corrupt", false, parse_corrupt },
-	{ "clone", false, parse_clone },
+	{ "wipe", false, parse_wipe },	   { "clone", false, parse_clone },
 };
 
 static int unknown(struct parser *p)
@@ -494,23 +546,29 @@ void scenario_step_text(const struct step *st, char *out, size_t size)
 		[STEP_EXPECT_OFF] = "expect off",
 		[STEP_EXPECT_STATE] = "expect state",
 		[STEP_EXPECT_UKI] = "expect uki",
+		[STEP_EXPECT_REASON] = "expect reason",
+		[STEP_EXPECT_LOG] = "expect log",
 		[STEP_RUN] = "run",
 		[STEP_REBOOT] = "reboot",
 		[STEP_POWER_OFF] = "power off",
 		[STEP_POWER_CUT] = "power cut",
 		[STEP_RESET] = "reset",
 		[STEP_CORRUPT] = "corrupt",
+		[STEP_WIPE] = "wipe state",
 		[STEP_CLONE] = "clone",
 		[STEP_PUT] = "put esp",
 	};
+	char slot = st->slot ? 'b' : 'a';
 
 	if (st->kind == STEP_EXPECT_SLOT)
-		snprintf(out, size, "%s %c", words[st->kind], st->slot ? 'b' : 'a');
+		snprintf(out, size, "%s %c", words[st->kind], slot);
 	else if (st->kind == STEP_EXPECT_UKI)
-		snprintf(out, size, "%s slot-%c", words[st->kind], st->slot ? 'b' : 'a');
-	else if (st->kind == STEP_EXPECT_STATE)
-		snprintf(out, size, "%s slot-%c %s", words[st->kind], st->slot ? 'b' : 'a',
-			 st->text);
+		snprintf(out, size, "%s slot-%c", words[st->kind], slot);
+	else if (st->kind == STEP_EXPECT_STATE || st->kind == STEP_EXPECT_REASON)
+		snprintf(out, size, "%s slot-%c %s", words[st->kind], slot,
+			 st->text ? st->text : "");
+	else if (st->kind == STEP_EXPECT_LOG)
+		snprintf(out, size, "%s slot-%c \"%s\"", words[st->kind], slot, st->text);
 	else if (st->text)
 		snprintf(out, size, "%s \"%s\"", words[st->kind], st->text);
 	else

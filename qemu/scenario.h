@@ -16,6 +16,8 @@
  *	expect state slot-a good|ready|bad|empty|writing
  *	expect uki slot-a [60s]                the kernel got the command line and initramfs of this
  *	                                       slot's UKI, and nothing more: over ssh
+ *	expect reason slot-a verity            why its newest boot that failed did; none
+ *	expect log slot-a "TEXT"               in the flight recorder's newest entry of it
  *	run "COMMAND" [expect "TEXT"] [status N] [60s]      over ssh
  *	reboot [60s] | power off [60s]         the guest does it: over ssh
  *	power cut | reset                      the guest is not asked
@@ -24,6 +26,8 @@
  *	corrupt boot-state copy N | corrupt gpt primary|backup
  *	put esp "/PATH" "CONTENT"              a file on the ESP, its directories made
  *	put esp "/PATH" uki slot-a             ... a copy of this slot's UKI
+ *	corrupt state block N [count N]
+ *	wipe state                             nothing but zeroes, as in a fresh image
  *	clone slot-a slot-b                    same image, ready and good, second in line
  *
  * Settings stand before the first action. The disk is edited with the power off.
@@ -51,12 +55,15 @@ enum step_kind {
 	STEP_EXPECT_OFF,
 	STEP_EXPECT_STATE,
 	STEP_EXPECT_UKI,
+	STEP_EXPECT_REASON,
+	STEP_EXPECT_LOG,
 	STEP_RUN,
 	STEP_REBOOT,
 	STEP_POWER_OFF,
 	STEP_POWER_CUT,
 	STEP_RESET,
 	STEP_CORRUPT,
+	STEP_WIPE,
 	STEP_CLONE,
 	STEP_PUT,
 };
@@ -69,13 +76,14 @@ enum step_target {
 	TARGET_SIG,
 	TARGET_SECTION,
 	TARGET_BOOT_STATE,
+	TARGET_STATE,
 	TARGET_GPT,
 };
 
 struct step {
 	enum step_kind kind;
 	unsigned line, column;
-	/* Owned: serial text, command, name of a slot status or section, path; else NULL. */
+	/* Owned: text to find, command, name of a status, reason or section, path; else NULL. */
 	char *text;
 	/* Owned: what a command's output must hold; a file's content, NULL for a UKI; else NULL. */
 	char *expect;

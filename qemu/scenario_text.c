@@ -117,7 +117,7 @@ bool take_word(struct parser *p, const char *word)
 
 int take_choice(struct parser *p, const char *const *choices)
 {
-	char all[256] = "";
+	char all[512] = "";
 	const struct token *t = peek(p);
 
 	for (int i = 0; choices[i]; i++) {

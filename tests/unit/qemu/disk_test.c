@@ -21,6 +21,7 @@
 #include "lib/base/path.h"
 #include "lib/base/proc.h"
 #include "lib/core/bootstate.h"
+#include "lib/core/flight.h"
 #include "lib/core/gpt.h"
 #include "lib/core/pe.h"
 #include "lib/core/sha256.h"
@@ -36,8 +37,8 @@ static struct err err;
 static char dir[] = "/tmp/kiln-disk-test.XXXXXX";
 static char disk[64], other[64];
 
-static const char *const names[] = { "esp",   "boot-state", "boot-a", "root-a",	  "verity-a",
-				     "sig-a", "boot-b",	    "root-b", "verity-b", "sig-b" };
+static const char *const names[] = { "esp",    "boot-state", "boot-a",   "root-a", "verity-a", "sig-a",
+				     "boot-b", "root-b",     "verity-b", "sig-b",  "state" };
 
 static void make_table(struct blk *b)
 {
@@ -47,7 +48,7 @@ static void make_table(struct blk *b)
 	struct disk_ops ops = blk_disk_ops(b);
 
 	assert_int_equal(gpt_init(&gpt, 512, b->size_bytes / 512, &unique), 0);
-	for (unsigned i = 0; i < 10; i++) {
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct gpt_partition p = { .idx = i, .type = gpt_type_linux };
 
 		p.unique.bytes[0] = (uint8_t)(i + 2);
@@ -249,6 +250,71 @@ static void files_are_put_on_the_esp_with_their_directories(void **state)
 	}
 }
 
+static void the_state_partition_is_hit_in_its_superblock_and_wiped(void **state)
+{
+	struct step st = { .kind = STEP_CORRUPT, .target = TARGET_STATE, .count = 1 };
+
+	(void)state;
+	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
+	assert_int_equal(byte_at("state", 1024 + 112), 1); /* s_uuid is at 104 */
+	st.block = 255;
+	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
+	assert_int_equal(faults_wipe_state(disk, &err), 0);
+	assert_int_equal(byte_at("state", 1024 + 112), 0);
+	assert_int_equal(byte_at("state", 255 * 4096 + 1136), 0);
+	assert_int_equal(byte_at("root-a", 8192), 'h');
+}
+
+/* Let slot @slot start once more, fail for @reason (NONE: not), and say @text. */
+static void boot_that_failed(unsigned slot, enum bs_reason reason, const char *text)
+{
+	static uint8_t entry[FLIGHT_ENTRY_BYTES];
+	static struct bs_disk bd;
+	static struct bs bs;
+	struct blk *b, *part;
+	struct disk_ops ops;
+	struct flight f;
+
+	assert_int_equal(blk_open(disk, true, &b, &err), 0);
+	assert_int_equal(blk_new_window(b, offset_of(b, "boot-state"), MIB, &part), 0);
+	ops = blk_disk_ops(part);
+	assert_int_equal(bs_load(&bd, &ops, &bs), 0);
+	assert_int_equal(bs_count_start(&bs, slot), 0);
+	if (reason)
+		assert_int_equal(bs_mark_failed(&bs, slot, reason), 0);
+	assert_int_equal(bs_store(&bd, &bs), 0);
+	assert_true(flight_of_boot(&bs, bs.boots, &f));
+	flight_encode(&f, text, strlen(text), entry);
+	if (*text)
+		assert_int_equal(blk_write(part, FLIGHT_OFFSET(f.boot), entry, sizeof(entry)), 0);
+	blk_free(part);
+	blk_free(b);
+}
+
+static void why_a_slot_failed_is_read_from_ring_and_recorder(void **state)
+{
+	const char *word;
+	char *log = NULL;
+
+	(void)state;
+	assert_int_equal(faults_clone(disk, 0, &err), 0);
+	assert_int_equal(faults_slot_reason(disk, 1, &word, &err), 0);
+	assert_string_equal(word, "none");
+	assert_int_equal(faults_slot_log(disk, 1, &log, &err), -ENOENT);
+	assert_null(log);
+	boot_that_failed(1, BS_REASON_MODULES, "first");
+	boot_that_failed(1, BS_REASON_VERITY, "second");
+	boot_that_failed(0, BS_REASON_STATE, "other slot");
+	boot_that_failed(1, BS_REASON_NONE, "");
+	assert_int_equal(faults_slot_reason(disk, 1, &word, &err), 0);
+	assert_string_equal(word, "verity");
+	assert_int_equal(faults_slot_reason(disk, 0, &word, &err), 0);
+	assert_string_equal(word, "state");
+	assert_int_equal(faults_slot_log(disk, 1, &log, &err), 0);
+	assert_string_equal(log, "second");
+	free(log);
+}
+
 static void a_copy_grows_and_leaves_the_image_alone(void **state)
 {
 	char a[6] = "", b[6] = "";
@@ -334,6 +400,8 @@ int main(void)
 		cmocka_unit_test_setup(a_uki_is_read_as_long_as_the_boot_state_says, setup),
 		cmocka_unit_test_setup(a_spoilt_uki_has_the_right_hash_everywhere, setup),
 		cmocka_unit_test_setup(files_are_put_on_the_esp_with_their_directories, setup),
+		cmocka_unit_test_setup(the_state_partition_is_hit_in_its_superblock_and_wiped, setup),
+		cmocka_unit_test_setup(why_a_slot_failed_is_read_from_ring_and_recorder, setup),
 		cmocka_unit_test_setup(a_copy_grows_and_leaves_the_image_alone, setup),
 		cmocka_unit_test_setup(an_overlay_is_a_qcow2_on_top_of_the_image, setup),
 		cmocka_unit_test(firmware_brings_its_variables_or_is_refused),

@@ -147,6 +147,10 @@ static void refusals_name_the_place(void **state)
 		{ "smbios \"1\"\nsmbios \"2\"\nsmbios \"3\"\nsmbios \"4\"\nsmbios \"5\"\n"
 		  "smbios \"6\"\nsmbios \"7\"\nsmbios \"8\"\nsmbios \"9\"\nboot\n",
 		  "9:1: more than 8 SMBIOS strings" },
+		{ "boot\ncorrupt state copy 1\n", "2:15: 'block N' must stand here" },
+		{ "boot\nwipe slot-a\n", "2:6: 'slot-a' is not one of: state" },
+		{ "boot\nexpect log slot-a verity\n",
+		  "2:19: the text expected must stand here, in double quotes" },
 		{ "a b c d e f g h i j k l m\n", "1:25: too many words" },
 	};
 
@@ -181,6 +185,31 @@ static void the_watchdog_is_one_of_three(void **state)
 	scenario_free(s);
 }
 
+static void what_failed_may_be_expected(void **state)
+{
+	struct scenario *s = parse("wipe state\ncorrupt state block 3 count 2\nboot\n"
+				   "expect reason slot-b verity\nexpect log slot-a \"x y\"\n");
+	char text[64];
+
+	(void)state;
+	assert_string_equal(err.text, "");
+	assert_int_equal(s->step[0].kind, STEP_WIPE);
+	assert_int_equal(s->step[1].target, TARGET_STATE);
+	assert_int_equal(s->step[1].block, 3);
+	assert_int_equal(s->step[1].count, 2);
+	assert_int_equal(s->step[3].slot, 1);
+	assert_string_equal(s->step[3].text, "verity");
+	assert_string_equal(s->step[4].text, "x y");
+	scenario_step_text(&s->step[3], text, sizeof(text));
+	assert_string_equal(text, "expect reason slot-b verity");
+	scenario_step_text(&s->step[4], text, sizeof(text));
+	assert_string_equal(text, "expect log slot-a \"x y\"");
+	scenario_free(s);
+	assert_null(parse("boot\nexpect reason slot-a veritas\n"));
+	assert_non_null(strstr(err.text, "2:22: 'veritas' is not one of: none, no-verdict,"));
+	assert_non_null(strstr(err.text, ", shut-down")); /* the last of them */
+}
+
 static void all_mistakes_are_told_at_once(void **state)
 {
 	(void)state;
@@ -211,6 +240,7 @@ int main(void)
 		cmocka_unit_test(what_is_put_where_and_expected_of_the_uki),
 		cmocka_unit_test(refusals_name_the_place),
 		cmocka_unit_test(the_watchdog_is_one_of_three),
+		cmocka_unit_test(what_failed_may_be_expected),
 		cmocka_unit_test(all_mistakes_are_told_at_once),
 		cmocka_unit_test(the_longest_file_is_bounded),
 	};
