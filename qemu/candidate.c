@@ -19,66 +19,14 @@
 #include "lib/core/verity_table.h"
 #include "qemu/guestcode.h"
 #include "qemu/rootedit.h"
+#include "qemu/slotread.h"
 #include "uki/cpio.h"
 #include "uki/edit.h"
 #include "verity/cms.h"
 #include "verity/keygen.h"
 #include "verity/tree.h"
 
-#define UKI_MAX (512u << 20)
 #define KEY_BITS 2048
-
-/* What a slot holds, as its descriptor and the command line in its UKI say. */
-struct content {
-	struct slotdesc image;
-	char *uki; /* owned */
-	char *cmdline; /* owned */
-	struct verity_params verity;
-};
-
-static int read_uki(struct content *c, struct blk *boot, struct err *err)
-{
-	uint8_t block[SLOTDESC_BYTES];
-	int r;
-
-	if (boot->size_bytes < SLOTDESC_BYTES)
-		return err_set(err, -EINVAL, "the boot partition is too small");
-	r = blk_read(boot, boot->size_bytes - SLOTDESC_BYTES, block, sizeof(block));
-	if (r < 0)
-		return err_errno(err, r, "cannot read the slot descriptor");
-	r = slotdesc_decode(block, boot->size_bytes, &c->image);
-	if (r)
-		return err_set(err, -EINVAL, "%s", slotdesc_error_text(r));
-	if (c->image.uki_bytes > UKI_MAX)
-		return err_set(err, -EFBIG, "the UKI is too large");
-	c->uki = malloc((size_t)c->image.uki_bytes);
-	if (!c->uki)
-		return err_oom(err);
-	r = blk_read(boot, 0, c->uki, (size_t)c->image.uki_bytes);
-	return r < 0 ? err_errno(err, r, "cannot read the UKI") : 0;
-}
-
-static int read_slot(struct offdisk *d, unsigned slot, struct content *c, struct err *err)
-{
-	_cleanup_blk_ struct blk *boot = NULL;
-	int r = offdisk_partition(d, gpt_name_boot[slot], &boot, err);
-
-	if (r == 0)
-		r = read_uki(c, boot, err);
-	if (r == 0)
-		r = uki_cmdline(c->uki, (size_t)c->image.uki_bytes, &c->cmdline, err);
-	if (r < 0)
-		return err_add(err, r, "slot %s", bs_slot_name(slot));
-	r = verity_params_from_cmdline(c->cmdline, strlen(c->cmdline), &c->verity);
-	return r ? err_set(err, -EINVAL, "slot %s: %s", bs_slot_name(slot), verity_error_text(r))
-		 : 0;
-}
-
-static void content_done(struct content *c)
-{
-	free(c->uki);
-	free(c->cmdline);
-}
 
 /* One version in the making. */
 struct maker {
@@ -87,7 +35,7 @@ struct maker {
 	unsigned from;
 	const struct candidate_options *o;
 	const char *work;
-	struct content base; /* of slot @from */
+	struct slot_content base; /* of slot @from */
 	struct verity_params verity; /* of our root */
 	char *key, *cert; /* PEM, owned */
 };
@@ -96,7 +44,7 @@ static void maker_done(struct maker *m)
 {
 	keygen_wipe(m->key);
 	free(m->cert);
-	content_done(&m->base);
+	slot_content_done(&m->base);
 }
 
 /* A scratch file that is gone when it is closed. */
@@ -327,7 +275,7 @@ int candidate_make(struct offdisk *d, const char *path, unsigned from,
 	int r;
 
 	*ret = CANDIDATE_NONE;
-	r = read_slot(d, from, &m.base, err);
+	r = slot_content_read(d, from, &m.base, err);
 	if (r == 0)
 		r = name_it(&m, ret, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
@@ -335,7 +283,7 @@ int candidate_make(struct offdisk *d, const char *path, unsigned from,
 	return r < 0 ? err_add(err, r, "version '%s'", options->kind->name) : 0;
 }
 
-static int take_parts(struct offdisk *d, const struct content *content, struct candidate *c,
+static int take_parts(struct offdisk *d, const struct slot_content *content, struct candidate *c,
 		      struct err *err)
 {
 	struct gpt_partition root, verity;
@@ -361,9 +309,9 @@ static int take_parts(struct offdisk *d, const struct content *content, struct c
 int candidate_from_image(const char *path, struct candidate *ret, struct err *err)
 {
 	_cleanup_offdisk_ struct offdisk *d = offdisk_open(path, false, err);
-	_cleanup_(content_done) struct content content = { .uki = NULL };
+	_cleanup_slot_content_ struct slot_content content = SLOT_CONTENT_NONE;
 	_cleanup_blk_ struct blk *sig = NULL;
-	int r = d ? read_slot(d, 0, &content, err) : -EINVAL;
+	int r = d ? slot_content_read(d, 0, &content, err) : -EINVAL;
 
 	*ret = CANDIDATE_NONE;
 	if (r == 0)

@@ -30,6 +30,7 @@
 #include "lib/base/path.h"
 #include "qemu/console.h"
 #include "qemu/play.h"
+#include "qemu/prepare.h"
 #include "qemu/report.h"
 
 #define CASES_MAX 256
@@ -37,9 +38,9 @@
 #define MANIFEST_MAX (256u << 20)
 
 struct test_options {
-	const char *output, *firmware, *accel, *cache, *disk;
+	const char *output, *firmware, *accel, *cache, *disk, *faults;
 	uint64_t jobs, slow, memory;
-	bool no_ssh, keep, list;
+	bool no_ssh, keep, list, narrate;
 };
 
 #define OPT(name_, letter_, kind_, value_, help_, field_)                                        \
@@ -49,6 +50,9 @@ struct test_options {
 
 static const struct arg_option options[] = {
 	OPT("output", 'o', ARG_STR, "DIR", "logs, timelines and junit.xml (./kiln-test)", output),
+	OPT("faults", 0, ARG_STR, "NAMES",
+	    "prove the fallback: all, or kinds of faults separated by commas", faults),
+	OPT("narrate", 0, ARG_FLAG, NULL, "tell each step, and what commands said", narrate),
 	OPT("jobs", 'j', ARG_U64, "N", "scenarios at a time (2)", jobs),
 	OPT("slow", 0, ARG_U64, "N", "multiply every time in the scenarios by N (1)", slow),
 	OPT("no-ssh", 0, ARG_FLAG, NULL, "the image has no ssh server: skip what needs one",
@@ -76,6 +80,7 @@ struct job {
 struct run {
 	const struct test_options *opts;
 	struct play_options play;
+	char *confirmed; /* path of the prepared disk, or NULL */
 	struct scenario *scenario[CASES_MAX];
 	struct report_case cases[CASES_MAX];
 	unsigned n;
@@ -126,11 +131,38 @@ static int add_word(struct run *run, const char *word, struct err *err)
 	return err_set(err, -ENOENT, "no scenario '%s'; --list names those of kiln", word);
 }
 
+/* --faults: all kinds, or those named. */
+static int collect_faults(struct run *run, const char *names, struct err *err)
+{
+	_cleanup_free_ char *dir = data_path("scenarios/faults", err);
+	int r = dir ? 0 : -ENOENT;
+
+	if (r == 0 && !strcmp(names, "all"))
+		return add_directory(run, dir, err);
+	while (r == 0 && *names) {
+		size_t len = strcspn(names, ",");
+		_cleanup_free_ char *path = str_printf("%s/%.*s.scn", dir, (int)len, names);
+
+		if (!path)
+			return err_oom(err);
+		if (access(path, R_OK) < 0)
+			return err_set(err, -ENOENT,
+				       "no kind of fault '%.*s'; --faults all --list names them",
+				       (int)len, names);
+		r = add_file(run, path, err);
+		names += len + (names[len] == ',');
+	}
+	return r;
+}
+
 static int collect(struct run *run, int n, char **words, struct err *err)
 {
-	_cleanup_free_ char *own = n ? NULL : data_path("scenarios", err);
-	int r = 0;
+	_cleanup_free_ char *own = NULL;
+	int r = run->opts->faults ? collect_faults(run, run->opts->faults, err) : 0;
 
+	if (r < 0 || (n == 0 && run->opts->faults))
+		return r;
+	own = n ? NULL : data_path("scenarios", err);
 	if (n == 0 && !own)
 		return -ENOENT;
 	if (n == 0)
@@ -305,8 +337,12 @@ static int settle(struct run *run, const char *image, struct err *err)
 		log_step("emulating", "%s; this is slower but the same", why);
 	run->play = (struct play_options){
 		.slow = o->slow,
-		.no_ssh = o->no_ssh || image_lacks_ssh(image),
+		.no_ssh = o->no_ssh || image_lacks_ssh(image)
+				  ? "it needs ssh, and the image has no ssh server"
+				  : NULL,
+		.no_watchdog = prepare_lacks_watchdog(image),
 		.keep = o->keep,
+		.narrate = o->narrate,
 		.vm = {
 			.image = image,
 			.memory_bytes = o->memory,
@@ -352,6 +388,30 @@ static int verdict_of(const struct run *run)
 	return t.failed || !t.passed || (strict && t.skipped) ? EXIT_FAILED : EXIT_OK;
 }
 
+/* The disk many scenarios start from is made once, before any of them runs. */
+static int prepare(struct run *run, struct err *err)
+{
+	bool wanted = false;
+	int r;
+
+	for (unsigned i = 0; i < run->n; i++)
+		wanted |= run->scenario[i]->starts_confirmed;
+	if (!wanted)
+		return 0;
+	run->confirmed = path_join(run->opts->output, "confirmed.raw");
+	if (!run->confirmed)
+		return err_oom(err);
+	r = path_mkdirs(run->opts->output);
+	if (r < 0)
+		return err_errno(err, r, "cannot make %s", run->opts->output);
+	log_step("preparing", "one healthy boot, from which %s start",
+		 run->n == 1 ? "this one will" : "scenarios");
+	r = prepare_confirmed(&run->play.vm, run->opts->output, run->confirmed, run->opts->slow,
+			      err);
+	run->play.confirmed = run->confirmed;
+	return r < 0 ? err_add(err, r, "the image itself") : 0;
+}
+
 static int test(struct run *run, const char *image, struct err *err)
 {
 	enum image_format format;
@@ -362,7 +422,11 @@ static int test(struct run *run, const char *image, struct err *err)
 	if (r == 0)
 		r = name_cases(run, err);
 	if (r == 0)
+		r = prepare(run, err);
+	if (r == 0)
 		r = play_all(run, err);
+	if (run->confirmed && !run->opts->keep)
+		(void)unlink(run->confirmed);
 	if (r == 0)
 		r = write_junit(run, image, err);
 	return r < 0 ? EXIT_FAILED : verdict_of(run);
@@ -377,6 +441,7 @@ static void list(const struct run *run)
 
 static void run_free(struct run *run)
 {
+	free(run->confirmed);
 	for (unsigned i = 0; i < run->n; i++) {
 		free((char *)run->cases[i].log);
 		scenario_free(run->scenario[i]);

@@ -1,55 +1,39 @@
 /*
- * Reaching into a machine's disk while its power is off: to break it, to give
- * it a second slot, to read what it decided. Partitions are found by the same
- * code that the selector uses.
+ * Breaking a machine's disk while its power is off. Where things lie is found by
+ * the same code that the selector and early init use.
  */
 #ifndef QEMU_FAULTS_H
 #define QEMU_FAULTS_H
 
 #include "qemu/scenario.h"
 
-struct buf;
 struct err;
 
-/* Zero the state partition of the raw @disk. */
-int faults_wipe_state(const char *disk, struct err *err);
+/* Where on the disk a step's spot begins: a block, or a sector of the partition table. */
+struct fault_spot {
+	uint64_t offset_bytes;
+	unsigned flip_at; /* the byte in it that is worth flipping */
+	uint64_t count; /* blocks in a row */
+};
 
-/* Flip a bit in each of the blocks that @step (STEP_CORRUPT) names on the raw @disk. */
+/* Find the spot that @step (STEP_CORRUPT, STEP_READ_ERROR) names. 0 or a negative errno. */
+int faults_spot(const char *disk, const struct step *step, struct fault_spot *ret,
+		struct err *err);
+
+/* Do what @step (STEP_CORRUPT) says to the raw @disk. 0 or a negative errno, as all of these. */
 int faults_corrupt(const char *disk, const struct step *step, struct err *err);
 
-/*
- * Copy the image in slot @from into the other slot, ready and good, second in
- * line, as an update and its confirmation would have left it; @from becomes
- * good, too, and first. 0 or a negative errno.
- */
-int faults_clone(const char *disk, unsigned from, struct err *err);
+/* Take the partition @name out of both copies of the table, or leave it its first MiB only. */
+int faults_drop_partition(const char *disk, const char *name, struct err *err);
+int faults_shrink_partition(const char *disk, const char *name, struct err *err);
+
+/* Zero the state partition. */
+int faults_wipe_state(const char *disk, struct err *err);
 
 /*
- * Write @len bytes at @data to the file @path ("/EFI/x") of the ESP, making its directories.
- * @work is a directory for a temporary file. 0 or a negative errno.
+ * Fill the ext4 file system in the state partition with one file, by debugfs. @work is a directory
+ * for scratch files.
  */
-int faults_put_esp(const char *disk, const char *work, const char *path, const void *data,
-		   size_t len, struct err *err);
-
-/* Append the UKI in @slot, as long as the boot state says it is, to @ret. */
-int faults_read_uki(const char *disk, unsigned slot, struct buf *ret, struct err *err);
-
-/*
- * What the boot state says of @slot: "good" for a ready slot that was confirmed,
- * else its status. *ret is static text.
- */
-int faults_slot_state(const char *disk, unsigned slot, const char **ret, struct err *err);
-
-/*
- * Why the newest boot of @slot that failed did so: bs_reason_name(), "none" when none in the
- * ring failed. *ret is static text.
- */
-int faults_slot_reason(const char *disk, unsigned slot, const char **ret, struct err *err);
-
-/*
- * What the flight recorder's newest entry of @slot says, its NUL bytes as blanks; the caller frees
- * *ret. -ENOENT when there is none.
- */
-int faults_slot_log(const char *disk, unsigned slot, char **ret, struct err *err);
+int faults_fill_state(const char *disk, const char *work, struct err *err);
 
 #endif

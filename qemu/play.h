@@ -15,7 +15,10 @@ enum verdict { VERDICT_PASSED, VERDICT_FAILED, VERDICT_SKIPPED };
 struct play_options {
 	const char *output; /* the scenario's own directory, which exists: logs, timeline, disk */
 	uint64_t slow; /* every time in the scenario is multiplied by this */
-	bool no_ssh; /* the image has no ssh server */
+	/* Why scenarios that need it are skipped; NULL: the image has it. */
+	const char *no_ssh, *no_watchdog;
+	const char *confirmed; /* a disk as a healthy first boot left it; NULL: there is none */
+	bool narrate; /* tell each step, and what commands said, on stdout */
 	bool keep; /* leave the machine's disk behind when the scenario fails */
 	struct vm_options vm; /* image, firmware, accelerator; what a scenario sets wins */
 };

@@ -3,34 +3,53 @@
  *
  *	# one command a line; words, "texts", sizes (4G), times (60s)
  *	title "a flipped byte in the UKI"
- *	needs ssh
+ *	needs ssh | needs watchdog             else it is skipped, with the reason
+ *	start confirmed                        the disk as a healthy first boot left it
  *	memory 1G | disk-size 4G | cpus 2 | disk nvme | cache none | deadline 300s
  *	smbios "VALUE"                         an OEM string (SMBIOS type 11); may be repeated
  *	watchdog i6300esb|itco|none            the hardware watchdog (i6300esb)
+ *	rtc "1970-01-01T00:00:00"              what the machine's clock says at power on
+ *	record writes                          keep the guest's write stream, for check crashes
  *
  *	boot                                   switch on
  *	expect serial "TEXT" [60s]             ... from what was expected last onwards
  *	refuse serial "TEXT"                   it must not have been said since then
  *	expect slot a [60s]                    the selector starts this slot next
+ *	expect confirmed a [boots N] [300s]    the health check confirms this slot, and no other,
+ *	                                       with N boots at most since `boot`
  *	expect reset [60s] | expect off [60s]
  *	expect state slot-a good|ready|bad|empty|writing
  *	expect uki slot-a [60s]                the kernel got the command line and initramfs of this
  *	                                       slot's UKI, and nothing more: over ssh
- *	expect reason slot-a verity            why its newest boot that failed did; none
- *	expect log slot-a "TEXT"               in the flight recorder's newest entry of it
+ *	expect reason slot-b verity            why its newest boot that failed did; none
+ *	expect log slot-b "TEXT"               in the flight recorder's newest entry of it
  *	run "COMMAND" [expect "TEXT"] [status N] [60s]      over ssh
  *	reboot [60s] | power off [60s]         the guest does it: over ssh
  *	power cut | reset                      the guest is not asked
- *	corrupt slot-a uki|root|hash|sig block N [count N]
- *	corrupt slot-a section ".NAME"         the UKI was built without it: renamed, sealed again
- *	corrupt boot-state copy N | corrupt gpt primary|backup
+ *
+ *	install slot-b KIND [version "V"] [tries N] [root SIZE] [retry]
+ *	install slot-b image "PATH" [tries N] [retry]
+ *	refuse install slot-b KIND ...         the boot state must refuse it
+ *	clone slot-a slot-b                    same image, ready and good, second in line
+ *	corrupt SPOT                           a bit is flipped there
+ *	corrupt slot-b uki truncate|zero|swap | corrupt slot-b sig zero
+ *	corrupt slot-b section ".NAME"         the UKI was built without it: renamed, sealed again
+ *	corrupt slot-b verity-superblock       other sizes, another salt, another algorithm
+ *	read error SPOT | read ok              the disk cannot read there, from the next boot on
+ *	drop partition "NAME" | shrink partition "NAME"
+ *	wipe state | fill state                nothing but zeroes; nothing free
  *	put esp "/PATH" "CONTENT"              a file on the ESP, its directories made
  *	put esp "/PATH" uki slot-a             ... a copy of this slot's UKI
- *	corrupt state block N [count N]
- *	wipe state                             nothing but zeroes, as in a fresh image
- *	clone slot-a slot-b                    same image, ready and good, second in line
+ *	check crashes [boots N]                what any power cut leaves of the recorded stream
  *
- * Settings stand before the first action. The disk is edited with the power off.
+ * SPOT is one of
+ *	slot-b uki|root|hash|sig block N [count N]
+ *	slot-b root superblock|first|metadata|middle|last
+ *	slot-b hash leaf|middle|top
+ *	boot-state copy N | gpt primary|backup | state block N [count N]
+ *
+ * KIND is one of candidate.h's. Settings stand before the first action. The disk is
+ * edited with the power off.
  */
 #ifndef QEMU_SCENARIO_H
 #define QEMU_SCENARIO_H
@@ -51,6 +70,7 @@ enum step_kind {
 	STEP_EXPECT_SERIAL,
 	STEP_REFUSE_SERIAL,
 	STEP_EXPECT_SLOT,
+	STEP_EXPECT_CONFIRMED,
 	STEP_EXPECT_RESET,
 	STEP_EXPECT_OFF,
 	STEP_EXPECT_STATE,
@@ -62,46 +82,82 @@ enum step_kind {
 	STEP_POWER_OFF,
 	STEP_POWER_CUT,
 	STEP_RESET,
-	STEP_CORRUPT,
-	STEP_WIPE,
+	STEP_INSTALL,
+	STEP_REFUSE_INSTALL,
 	STEP_CLONE,
+	STEP_CORRUPT,
+	STEP_READ_ERROR,
+	STEP_READ_OK,
+	STEP_DROP,
+	STEP_SHRINK,
+	STEP_WIPE,
+	STEP_FILL,
 	STEP_PUT,
+	STEP_CHECK_CRASHES,
+	STEP_KINDS,
 };
 
-/* What `corrupt` hits. */
+/* What `corrupt` and `read error` hit. */
 enum step_target {
 	TARGET_UKI,
 	TARGET_ROOT,
 	TARGET_HASH,
 	TARGET_SIG,
 	TARGET_SECTION,
+	TARGET_SUPERBLOCK, /* of the hash tree */
 	TARGET_BOOT_STATE,
 	TARGET_STATE,
 	TARGET_GPT,
 };
 
+/* Where in the target. */
+enum step_place {
+	PLACE_BLOCK, /* step.block */
+	PLACE_SUPERBLOCK,
+	PLACE_FIRST,
+	PLACE_METADATA,
+	PLACE_MIDDLE,
+	PLACE_LAST,
+	PLACE_LEAF, /* lowest level of the hash tree */
+	PLACE_TOP,
+	PLACE_TRUNCATE, /* its second half reads as zeroes */
+	PLACE_ZERO, /* all of it does */
+	PLACE_SWAP, /* it holds what the other slot has there */
+};
+
 struct step {
 	enum step_kind kind;
 	unsigned line, column;
-	/* Owned: text to find, command, name of a status, reason or section, path; else NULL. */
+	/*
+	 * Owned, or NULL: text to find, command, name of a status, reason, section, partition or
+	 * kind of version, path.
+	 */
 	char *text;
-	/* Owned: what a command's output must hold; a file's content, NULL for a UKI; else NULL. */
+	/* Owned, or NULL: what an output must hold; a file's content; a version's name. */
 	char *expect;
 	uint64_t timeout_ms;
 	int status; /* the exit status a command must have */
 	unsigned slot; /* 0 is a, 1 is b; the source of a clone */
 	enum step_target target;
+	enum step_place place;
 	uint64_t block; /* of 4096 bytes; a copy's number for boot-state and gpt */
-	uint64_t count; /* blocks */
+	uint64_t count; /* blocks, or boots at most; 0: any number */
+	uint64_t bytes; /* of a root that is filled up; 0: as it is */
+	unsigned tries; /* of an installed version; 0: as the image has */
+	bool retry; /* install even what was refused */
+	bool from_image; /* text is a disk image, not a kind of version */
 };
 
 struct scenario {
 	char *file; /* owned: as named in messages */
 	char *name; /* owned: the file's name without .scn */
 	char *title; /* owned; the name when the file gives none */
-	bool needs_ssh;
+	bool needs_ssh, needs_watchdog;
+	bool starts_confirmed;
+	bool records_writes;
 	uint64_t memory_bytes, disk_bytes, cpus; /* 0: the lab's default */
 	const char *bus, *cache, *watchdog; /* NULL: the lab's default */
+	char *rtc; /* owned; NULL: the host's time */
 	char *smbios[SCENARIO_SMBIOS_MAX]; /* owned */
 	unsigned n_smbios;
 	uint64_t deadline_ms; /* for all of it */

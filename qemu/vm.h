@@ -29,6 +29,7 @@ struct err;
 
 #define VM_MEMORY_DEFAULT ((uint64_t)1 << 30)
 #define VM_MEMORY_MIN ((uint64_t)128 << 20)
+#define VM_READ_ERRORS_MAX 16
 
 /* How the machine's disk relates to the image file. */
 enum vm_disk_mode {
@@ -47,6 +48,11 @@ struct vm_options {
 	const char *cache; /* QEMU's cache mode; NULL: writeback */
 	const char *bus; /* "virtio", "nvme", "ahci"; NULL: virtio */
 	const char *watchdog; /* "i6300esb" (when NULL: real machines have one), "itco", "none" */
+	const char *rtc; /* "1970-01-01T00:00:00": the clock at power on; NULL: the host's */
+	/* Of a raw disk: where a sector cannot be read, and a file that gets the write stream. */
+	uint64_t read_error_bytes[VM_READ_ERRORS_MAX];
+	unsigned n_read_errors;
+	const char *write_log;
 	const char *accel; /* "auto", "kvm", "tcg"; NULL: auto */
 	const char
 		*work_parent; /* where the run's directory is made; NULL: TMPDIR, else /var/tmp */

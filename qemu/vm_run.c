@@ -23,6 +23,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
+#include "lib/base/json.h"
 #include "qemu/clock.h"
 #include "qemu/ssh.h"
 #include "qemu/vm.h"
@@ -116,15 +117,16 @@ static void add_machine(struct argv *a, const struct vm *vm)
 	addf(a, "-smp", "%" PRIu64, o->cpus ? o->cpus : 1);
 	addf(a, "-m", "%" PRIu64 "M", memory >> 20);
 	add(a, "-display", "none");
+	if (o->rtc)
+		addf(a, "-rtc", "base=%s", o->rtc);
 	if (vm->firmware.smm)
 		add(a, "-global", "driver=cfi.pflash01,property=secure,value=on");
 	add_drive(a, "if=pflash,unit=0,format=raw,readonly=on", vm->firmware.code);
 	add_drive(a, "if=pflash,unit=1,format=raw", vm->vars);
 }
 
-static void add_devices(struct argv *a, const struct vm *vm)
+static void add_plain_disk(struct argv *a, const struct vm *vm)
 {
-	const char *bus = vm->options.bus ? vm->options.bus : "virtio";
 	const char *cache = vm->options.cache ? vm->options.cache : "writeback";
 	_cleanup_free_ char *drive =
 		str_printf("if=none,id=disk,format=%s,cache=%s,discard=unmap",
@@ -132,6 +134,68 @@ static void add_devices(struct argv *a, const struct vm *vm)
 
 	a->oom |= !drive;
 	add_drive(a, drive ? drive : "", vm->disk);
+}
+
+static void json_file(struct json *j, const char *key, const char *path)
+{
+	json_open(j, key, '{');
+	json_str(j, "driver", "file");
+	json_str(j, "filename", path);
+	json_close(j);
+}
+
+static void json_read_errors(struct json *j, const struct vm_options *o)
+{
+	json_open(j, "inject-error", '[');
+	for (unsigned i = 0; i < o->n_read_errors; i++) {
+		json_open(j, NULL, '{');
+		json_str(j, "event", "none");
+		json_str(j, "iotype", "read");
+		json_u64(j, "sector", o->read_error_bytes[i] / 512);
+		json_close(j);
+	}
+	json_close(j);
+}
+
+/*
+ * A raw disk seen through filters: one that fails reads of some sectors, one that logs every
+ * write. From the outside in: log, errors, raw, file.
+ */
+static void add_filtered_disk(struct argv *a, const struct vm *vm)
+{
+	const struct vm_options *o = &vm->options;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	json_open(&j, NULL, '{');
+	json_str(&j, "node-name", "disk");
+	if (o->write_log) {
+		json_str(&j, "driver", "blklogwrites");
+		json_file(&j, "log", o->write_log);
+		json_u64(&j, "log-super-update-interval", 1);
+		json_open(&j, "file", '{');
+	}
+	json_str(&j, "driver", "blkdebug");
+	json_read_errors(&j, o);
+	json_open(&j, "image", '{');
+	json_str(&j, "driver", "raw");
+	json_file(&j, "file", vm->disk);
+	json_close(&j);
+	if (o->write_log)
+		json_close(&j);
+	json_close(&j);
+	a->oom |= !buf_ok(&b);
+	add(a, "-blockdev", b.data ? b.data : "");
+}
+
+static void add_devices(struct argv *a, const struct vm *vm)
+{
+	const char *bus = vm->options.bus ? vm->options.bus : "virtio";
+
+	if (vm->options.write_log || vm->options.n_read_errors)
+		add_filtered_disk(a, vm);
+	else
+		add_plain_disk(a, vm);
 	add(a, "-device",
 	    !strcmp(bus, "nvme")   ? "nvme,drive=disk,serial=kiln,bootindex=1"
 	    : !strcmp(bus, "ahci") ? "ide-hd,drive=disk,bus=ide.0,bootindex=1"

@@ -26,9 +26,12 @@
 #include "lib/core/pe.h"
 #include "lib/core/sha256.h"
 #include "lib/core/slotdesc.h"
+#include "qemu/esp.h"
 #include "qemu/faults.h"
 #include "qemu/firmware.h"
 #include "qemu/image.h"
+#include "qemu/looks.h"
+#include "qemu/slots.h"
 #include "tests/unit/core/pe_fixture.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -73,14 +76,18 @@ static uint64_t offset_of(struct blk *b, const char *name)
 
 static uint8_t uki[0x1000];
 
+#define CMDLINE "kiln.roothash=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff " \
+		"kiln.verity=200,1,-"
+
 static uint32_t make_uki(void)
 {
 	static const struct fixture_section sections[] = {
 		{ ".text", 0x1000, 0x10, 0x200, FIXTURE_CODE, NULL },
 		{ ".initrd", 0x2000, 6, 0x200, FIXTURE_CONST, "initrd" },
+		{ ".cmdline", 0x3000, sizeof(CMDLINE) - 1, 0x200, FIXTURE_CONST, CMDLINE },
 	};
 
-	return fixture_pe(uki, sections, 2, 0x3000, 0x1000);
+	return fixture_pe(uki, sections, 3, 0x4000, 0x1000);
 }
 
 /* A disk as the builder makes it, 16 MiB small: slot a ready, slot b empty. */
@@ -89,6 +96,7 @@ static int setup(void **state)
 	static struct bs_disk bd;
 	static struct bs bs;
 	struct slotdesc image = { .uki_bytes = make_uki(), .name = "web", .version = "1" };
+	uint8_t descriptor[SLOTDESC_BYTES];
 	struct blk *b, *part;
 	struct disk_ops ops;
 	int fd;
@@ -110,6 +118,9 @@ static int setup(void **state)
 	assert_int_equal(bs_create(&bd, &ops, &bs), 0);
 	assert_int_equal(blk_write(b, offset_of(b, "root-a") + 8192, "hello", 5), 0);
 	assert_int_equal(blk_write(b, offset_of(b, "boot-a"), uki, image.uki_bytes), 0);
+	assert_int_equal(slotdesc_encode(&image, descriptor), 0);
+	assert_int_equal(blk_write(b, offset_of(b, "boot-a") + MIB - sizeof(descriptor), descriptor,
+				   sizeof(descriptor)), 0);
 	blk_free(part);
 	blk_free(b);
 	return 0;
@@ -156,18 +167,19 @@ static void either_copy_of_state_and_table_may_go(void **state)
 
 	(void)state;
 	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
-	assert_int_equal(faults_slot_state(disk, 0, &word, &err), 0);
+	assert_int_equal(look_slot_state(disk, 0, &word, &err), 0);
 	assert_string_equal(word, "ready");
 	st.block = 1;
 	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
-	assert_int_equal(faults_slot_state(disk, 0, &word, &err), -EINVAL);
+	assert_int_not_equal(look_slot_state(disk, 0, &word, &err), 0);
+	assert_non_null(strstr(err.text, "the boot state: "));
 	st.target = TARGET_GPT;
 	st.block = 0;
 	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
 	assert_int_equal(byte_at("root-a", 8192), 'h'); /* by the backup */
 	st.block = 1;
 	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
-	assert_int_not_equal(faults_slot_state(disk, 0, &word, &err), 0);
+	assert_int_not_equal(look_slot_state(disk, 0, &word, &err), 0);
 	assert_non_null(strstr(err.text, "the disk: "));
 }
 
@@ -176,12 +188,12 @@ static void a_clone_is_ready_good_and_second(void **state)
 	const char *word;
 
 	(void)state;
-	assert_int_equal(faults_slot_state(disk, 1, &word, &err), 0);
+	assert_int_equal(look_slot_state(disk, 1, &word, &err), 0);
 	assert_string_equal(word, "empty");
-	assert_int_equal(faults_clone(disk, 0, &err), 0);
-	assert_int_equal(faults_slot_state(disk, 0, &word, &err), 0);
+	assert_int_equal(slots_clone(disk, 0, &err), 0);
+	assert_int_equal(look_slot_state(disk, 0, &word, &err), 0);
 	assert_string_equal(word, "good");
-	assert_int_equal(faults_slot_state(disk, 1, &word, &err), 0);
+	assert_int_equal(look_slot_state(disk, 1, &word, &err), 0);
 	assert_string_equal(word, "good");
 	assert_int_equal(byte_at("root-b", 8192), 'h');
 }
@@ -191,10 +203,10 @@ static void a_uki_is_read_as_long_as_the_boot_state_says(void **state)
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
 	(void)state;
-	assert_int_equal(faults_read_uki(disk, 0, &b, &err), 0);
+	assert_int_equal(look_slot_uki(disk, 0, &b, &err), 0);
 	assert_int_equal(b.len, make_uki());
 	assert_memory_equal(b.data, uki, b.len);
-	assert_int_equal(faults_read_uki(disk, 1, &b, &err), -EINVAL);
+	assert_int_equal(look_slot_uki(disk, 1, &b, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "slot b holds no UKI"));
 }
 
@@ -211,7 +223,7 @@ static void a_spoilt_uki_has_the_right_hash_everywhere(void **state)
 
 	(void)state;
 	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
-	assert_int_equal(faults_read_uki(disk, 0, &b, &err), 0);
+	assert_int_equal(look_slot_uki(disk, 0, &b, &err), 0);
 	assert_int_equal(pe_parse(b.data, b.len, b.len, &pe), PE_OK);
 	assert_int_equal(pe_section_find(&pe, ".initrd", &s), PE_E_NOT_FOUND);
 	assert_int_equal(pe_section_find(&pe, "-initrd", &s), PE_OK);
@@ -222,6 +234,88 @@ static void a_spoilt_uki_has_the_right_hash_everywhere(void **state)
 	assert_memory_equal(d.uki_sha256, hash, sizeof(hash));
 	assert_int_equal(faults_corrupt(disk, &st, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "section .initrd of the UKI: no such section"));
+}
+
+/* Flip where @place says and tell which block of @part changed; FAIL when more than one did. */
+static unsigned flipped(enum step_target target, enum step_place place, const char *part)
+{
+	struct step st = { .kind = STEP_CORRUPT, .target = target, .place = place, .count = 1 };
+	static uint8_t before[MIB], after[MIB];
+	unsigned found = 0, n = 0;
+	struct blk *b;
+
+	assert_int_equal(blk_open(disk, false, &b, &err), 0);
+	assert_int_equal(blk_read(b, offset_of(b, part), before, MIB), 0);
+	if (faults_corrupt(disk, &st, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(blk_read(b, offset_of(b, part), after, MIB), 0);
+	blk_free(b);
+	for (unsigned i = 0; i < MIB; i++)
+		if (before[i] != after[i]) {
+			found = i / 4096;
+			n++;
+		}
+	assert_int_equal(n, 1);
+	return found;
+}
+
+static void places_of_root_and_hash_tree_have_names(void **state)
+{
+	static const uint8_t inodes[8] = { 0x34, 0x72 }; /* byte 0x7234: block 7 */
+	struct step st = { .kind = STEP_CORRUPT, .target = TARGET_HASH, .place = PLACE_MIDDLE };
+	struct blk *b;
+
+	(void)state;
+	assert_int_equal(blk_open(disk, true, &b, &err), 0);
+	assert_int_equal(blk_write(b, offset_of(b, "root-a") + 64, inodes, 8), 0);
+	blk_free(b);
+	assert_int_equal(flipped(TARGET_ROOT, PLACE_METADATA, "root-a"), 8);
+	assert_int_equal(flipped(TARGET_ROOT, PLACE_SUPERBLOCK, "root-a"), 0);
+	assert_int_equal(flipped(TARGET_ROOT, PLACE_FIRST, "root-a"), 0);
+	assert_int_equal(flipped(TARGET_ROOT, PLACE_MIDDLE, "root-a"), 100);
+	assert_int_equal(flipped(TARGET_ROOT, PLACE_LAST, "root-a"), 199);
+	/* 200 blocks: two of leaves behind the top, which follows the superblock. */
+	assert_int_equal(flipped(TARGET_HASH, PLACE_TOP, "verity-a"), 1);
+	assert_int_equal(flipped(TARGET_HASH, PLACE_LEAF, "verity-a"), 3);
+	assert_int_equal(faults_corrupt(disk, &st, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "has 2 levels and nothing between"));
+}
+
+static void whole_parts_are_cut_zeroed_and_swapped(void **state)
+{
+	struct step st = { .kind = STEP_CORRUPT, .target = TARGET_UKI, .place = PLACE_TRUNCATE };
+	uint32_t len = make_uki();
+
+	(void)state;
+	assert_int_equal(slots_clone(disk, 0, &err), 0);
+	assert_int_equal(faults_corrupt(disk, &st, &err), 0);
+	assert_int_equal(byte_at("boot-a", 0), 'M');
+	assert_int_equal(byte_at("boot-a", len / 2 - 1), uki[len / 2 - 1]);
+	for (uint32_t i = len / 2; i < len; i++)
+		assert_int_equal(byte_at("boot-a", i), 0);
+	st.place = PLACE_SWAP;
+	assert_int_equal(byte_at("boot-b", len - 1), uki[len - 1]);
+}
+
+static void partitions_vanish_from_both_copies_of_the_table(void **state)
+{
+	static struct gpt gpt;
+	struct gpt_partition p;
+	struct disk_ops ops;
+	struct blk *b;
+
+	(void)state;
+	assert_int_equal(faults_drop_partition(disk, "nothing", &err), -ENOENT);
+	assert_int_equal(faults_drop_partition(disk, "root-b", &err), 0);
+	assert_int_equal(faults_shrink_partition(disk, "state", &err), 0);
+	assert_int_equal(blk_open(disk, false, &b, &err), 0);
+	ops = blk_disk_ops(b);
+	assert_int_equal(gpt_read(&ops, 512, b->size_bytes / 512, &gpt), 0);
+	assert_false(gpt.from_backup);
+	assert_int_equal(gpt_find_name(&gpt, "root-b", &p), GPT_E_NOT_FOUND);
+	assert_int_equal(gpt_find_name(&gpt, "state", &p), 0);
+	assert_int_equal(gpt_size_bytes(&gpt, &p), MIB);
+	blk_free(b);
 }
 
 static void files_are_put_on_the_esp_with_their_directories(void **state)
@@ -237,12 +331,12 @@ static void files_are_put_on_the_esp_with_their_directories(void **state)
 	assert_int_equal(blk_open(disk, false, &b, &err), 0);
 	snprintf(image, sizeof(image), "%s@@%llu", disk, (unsigned long long)offset_of(b, "esp"));
 	blk_free(b);
-	assert_int_not_equal(faults_put_esp(disk, dir, "/x", "y", 1, &err), 0);
+	assert_int_not_equal(esp_put(disk, dir, "/x", "y", 1, &err), 0);
 	assert_int_equal(proc_run(format, NULL, &err), 0);
 	for (int i = 0; i < 2; i++) {
 		const char *text = i ? "second" : "the first";
 
-		if (faults_put_esp(disk, dir, "/loader/credentials/x.cred", text, strlen(text), &err))
+		if (esp_put(disk, dir, "/loader/credentials/x.cred", text, strlen(text), &err))
 			fail_msg("%s", err.text);
 		buf_done(&out);
 		assert_int_equal(proc_run(type, &o, &err), 0);
@@ -297,20 +391,20 @@ static void why_a_slot_failed_is_read_from_ring_and_recorder(void **state)
 	char *log = NULL;
 
 	(void)state;
-	assert_int_equal(faults_clone(disk, 0, &err), 0);
-	assert_int_equal(faults_slot_reason(disk, 1, &word, &err), 0);
+	assert_int_equal(slots_clone(disk, 0, &err), 0);
+	assert_int_equal(look_slot_reason(disk, 1, &word, &err), 0);
 	assert_string_equal(word, "none");
-	assert_int_equal(faults_slot_log(disk, 1, &log, &err), -ENOENT);
+	assert_int_equal(look_slot_log(disk, 1, &log, &err), -ENOENT);
 	assert_null(log);
 	boot_that_failed(1, BS_REASON_MODULES, "first");
 	boot_that_failed(1, BS_REASON_VERITY, "second");
 	boot_that_failed(0, BS_REASON_STATE, "other slot");
 	boot_that_failed(1, BS_REASON_NONE, "");
-	assert_int_equal(faults_slot_reason(disk, 1, &word, &err), 0);
+	assert_int_equal(look_slot_reason(disk, 1, &word, &err), 0);
 	assert_string_equal(word, "verity");
-	assert_int_equal(faults_slot_reason(disk, 0, &word, &err), 0);
+	assert_int_equal(look_slot_reason(disk, 0, &word, &err), 0);
 	assert_string_equal(word, "state");
-	assert_int_equal(faults_slot_log(disk, 1, &log, &err), 0);
+	assert_int_equal(look_slot_log(disk, 1, &log, &err), 0);
 	assert_string_equal(log, "second");
 	free(log);
 }
@@ -400,6 +494,9 @@ int main(void)
 		cmocka_unit_test_setup(a_uki_is_read_as_long_as_the_boot_state_says, setup),
 		cmocka_unit_test_setup(a_spoilt_uki_has_the_right_hash_everywhere, setup),
 		cmocka_unit_test_setup(files_are_put_on_the_esp_with_their_directories, setup),
+		cmocka_unit_test_setup(places_of_root_and_hash_tree_have_names, setup),
+		cmocka_unit_test_setup(whole_parts_are_cut_zeroed_and_swapped, setup),
+		cmocka_unit_test_setup(partitions_vanish_from_both_copies_of_the_table, setup),
 		cmocka_unit_test_setup(the_state_partition_is_hit_in_its_superblock_and_wiped, setup),
 		cmocka_unit_test_setup(why_a_slot_failed_is_read_from_ring_and_recorder, setup),
 		cmocka_unit_test_setup(a_copy_grows_and_leaves_the_image_alone, setup),

@@ -131,6 +131,15 @@ static void refusals_name_the_place(void **state)
 		{ "cpus 65\nboot\n", "1:6: the number of CPUs is at most 64" },
 		{ "cpus -1\nboot\n", "1:6: the number of CPUs must be a number" },
 		{ "boot\ncorrupt boot-state copy 2\n", "2:25: the copy is at most 1" },
+		{ "boot\ninstall slot-b broken\n", "2:16: 'broken' is not one of: healthy, kernel-panics, "
+						    "kernel-hangs, init-exits, module-missing, "
+						    "other-key, init-missing, unit-fails, unit-hangs, "
+						    "unit-crashes, panics-in-boot, panics-later" },
+		{ "boot\ncorrupt slot-b root top\n", "2:21: 'block N' must stand here" },
+		{ "boot\nread error slot-b uki swap\n", "2:23: 'block N' must stand here" },
+		{ "boot\nread error slot-b section \".x\"\n", "2:19: 'section' is not one of: uki, root, hash, sig" },
+		{ "boot\ncheck crashes\n", "2:1: 'check crashes' needs the line 'record writes' above" },
+		{ "rtc \"yesterday\"\nboot\n", "1:5: a date and time is written \"1970-01-31T23:59:59\"" },
 		{ "boot\nclone slot-a slot-a\n", "2:14: a slot is not cloned onto itself" },
 		{ "boot\nput disk \"/x\" \"y\"\n", "2:5: 'disk' is not one of: esp" },
 		{ "boot\nput esp \"x\" \"y\"\n",
@@ -210,6 +219,62 @@ static void what_failed_may_be_expected(void **state)
 	assert_non_null(strstr(err.text, ", shut-down")); /* the last of them */
 }
 
+static void faults_and_versions_are_understood(void **state)
+{
+	static const struct {
+		const char *line;
+		enum step_kind kind;
+		enum step_target target;
+		enum step_place place;
+	} spots[] = {
+		{ "corrupt slot-b uki truncate", STEP_CORRUPT, TARGET_UKI, PLACE_TRUNCATE },
+		{ "corrupt slot-b uki swap", STEP_CORRUPT, TARGET_UKI, PLACE_SWAP },
+		{ "corrupt slot-b sig zero", STEP_CORRUPT, TARGET_SIG, PLACE_ZERO },
+		{ "corrupt slot-b root metadata", STEP_CORRUPT, TARGET_ROOT, PLACE_METADATA },
+		{ "corrupt slot-b root middle", STEP_CORRUPT, TARGET_ROOT, PLACE_MIDDLE },
+		{ "corrupt slot-b hash top", STEP_CORRUPT, TARGET_HASH, PLACE_TOP },
+		{ "corrupt slot-b verity-superblock", STEP_CORRUPT, TARGET_SUPERBLOCK, PLACE_BLOCK },
+		{ "read error slot-b root last", STEP_READ_ERROR, TARGET_ROOT, PLACE_LAST },
+		{ "read error slot-b hash leaf", STEP_READ_ERROR, TARGET_HASH, PLACE_LEAF },
+		{ "read error gpt backup", STEP_READ_ERROR, TARGET_GPT, PLACE_BLOCK },
+	};
+	struct scenario *s;
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(spots) / sizeof(spots[0]); i++) {
+		snprintf(text, sizeof(text), "%s\nboot\n", spots[i].line);
+		s = parse(text);
+		if (!s)
+			fail_msg("%s", err.text);
+		assert_int_equal(s->step[0].kind, spots[i].kind);
+		assert_int_equal(s->step[0].target, spots[i].target);
+		assert_int_equal(s->step[0].place, spots[i].place);
+		scenario_free(s);
+	}
+	s = parse("start confirmed\nneeds watchdog\nrtc \"1970-01-01T00:00:00\"\nrecord writes\n"
+		  "install slot-b unit-fails version \"2\" tries 2 root 80M retry\n"
+		  "install slot-b image \"x.raw\" tries 1\nrefuse install slot-b healthy\n"
+		  "drop partition \"root-b\"\nfill state\nread ok\nboot\n"
+		  "expect confirmed a boots 4 9s\ncheck crashes boots 40\n");
+	if (!s)
+		fail_msg("%s", err.text);
+	assert_true(s->starts_confirmed && s->needs_watchdog && s->records_writes);
+	assert_string_equal(s->rtc, "1970-01-01T00:00:00");
+	assert_string_equal(s->step[0].text, "unit-fails");
+	assert_string_equal(s->step[0].expect, "2");
+	assert_int_equal(s->step[0].tries, 2);
+	assert_int_equal(s->step[0].bytes, 80 << 20);
+	assert_true(s->step[0].retry && !s->step[0].from_image);
+	assert_true(s->step[1].from_image && !s->step[1].retry);
+	assert_int_equal(s->step[2].kind, STEP_REFUSE_INSTALL);
+	assert_int_equal(s->step[7].kind, STEP_EXPECT_CONFIRMED);
+	assert_int_equal(s->step[7].count, 4);
+	assert_int_equal(s->step[7].timeout_ms, 9000);
+	assert_int_equal(s->step[8].count, 40);
+	scenario_free(s);
+}
+
 static void all_mistakes_are_told_at_once(void **state)
 {
 	(void)state;
@@ -241,6 +306,7 @@ int main(void)
 		cmocka_unit_test(refusals_name_the_place),
 		cmocka_unit_test(the_watchdog_is_one_of_three),
 		cmocka_unit_test(what_failed_may_be_expected),
+		cmocka_unit_test(faults_and_versions_are_understood),
 		cmocka_unit_test(all_mistakes_are_told_at_once),
 		cmocka_unit_test(the_longest_file_is_bounded),
 	};
