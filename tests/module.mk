@@ -30,6 +30,11 @@ $(O)/tests/bench/verity_tool: $(O)/obj/tests/bench/verity_tool.o $(LIB_VERITY) $
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ $(VERITY_LIBS) -o $@
 
+# Slots written by hand, for the scripts of tests/golden that boot them.
+$(O)/tests/golden/slot_tool: $(O)/obj/tests/golden/slot_tool.o $(all_libs)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $< $(all_libs) $(BUILDER_LIBS) -o $@
+
 .PHONY: check test bench unit fuzz lint coverage bakes
 #: make run-unit/core/gpt_test   one unit test
 run-unit/%: $(O)/tests/unit/%
@@ -72,9 +77,10 @@ $(foreach i,2 3 4,$(eval $(word $(i),$(bake_stamp)): | $(word $(shell expr $(i) 
 test:
 	$(Q)./setup test
 	$(Q)$(MAKE) --no-print-directory check
-	$(Q)$(MAKE) --no-print-directory bakes
+	$(Q)$(MAKE) --no-print-directory bakes $(promise_tools)
 	$(Q)tests/run --label promises $(promise_cmds)
 
+promise_tools = $(O)/tests/golden/slot_tool
 demo_dir = $(O)/bake/demo/demo_1.0.0_amd64
 web_disk = $(O)/bake/web/web_1.0.0_amd64/web_1.0.0_amd64.raw
 minimal_disk = $(O)/bake/minimal/minimal_1.0.0_amd64/minimal_1.0.0_amd64.raw
@@ -86,6 +92,7 @@ scenarios := $(basename $(notdir $(sort $(wildcard qemu/scenarios/*.scn))))
 promise_cmds = \
 	'$(lab)demo-1 -j1 $(demo_disk) $(wordlist 1,5,$(scenarios))' \
 	'$(lab)demo-2 -j1 $(demo_disk) $(wordlist 6,99,$(scenarios))' \
+	'tests/golden/selector_arm64.sh $(O)' \
 	'tests/golden/verity_strangers.sh $(O)' \
 	'tests/golden/image_strangers.sh $(demo_dir)' \
 	'tests/golden/apt_agrees.sh $(O)/kiln $(bake_recipes:%=recipes/%.yaml) minimal.yaml@trixie examples/web.yaml@trixie' \
