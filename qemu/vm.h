@@ -46,7 +46,7 @@ struct vm_options {
 	const char *firmware; /* NULL: firmware_find()'s choice */
 	const char *cache; /* QEMU's cache mode; NULL: writeback */
 	const char *bus; /* "virtio", "nvme", "ahci"; NULL: virtio */
-	const char *watchdog; /* "i6300esb", "itco", "none"; NULL: i6300esb, as real machines have one */
+	const char *watchdog; /* "i6300esb", "itco", "none"; NULL: i6300esb */
 	const char *accel; /* "auto", "kvm", "tcg"; NULL: auto */
 	const char
 		*work_parent; /* where the run's directory is made; NULL: TMPDIR, else /var/tmp */

@@ -76,7 +76,8 @@ static int read_back(const char *line, const struct uki_cmdline *c, struct err *
 	r = watchdog_from_cmdline(line, strlen(line), &watchdogs);
 	if ((r != CMDLINE_OK && r != CMDLINE_E_MISSING) || watchdogs != c->watchdogs)
 		return err_set(err, -EINVAL,
-			       "kernel command line: " WATCHDOG_KEY " does not read back as written");
+			       "kernel command line: " WATCHDOG_KEY
+			       " does not read back as written");
 	if (memcmp(p.root_hash, c->verity->root_hash, sizeof(p.root_hash)) != 0 ||
 	    p.data_blocks != c->verity->data_blocks ||
 	    p.hash_start_block != c->verity->hash_start_block ||

@@ -46,7 +46,8 @@ void watchdog_format(unsigned int set, char out[WATCHDOG_TEXT_SIZE]);
 unsigned int watchdog_parse(const char *text);
 
 /*
- * The set a command line of @len bytes names. An enum cmdline_error, CMDLINE_E_MISSING when it names none; *@ret only on CMDLINE_OK.
+ * The set a command line of @len bytes names. An enum cmdline_error, CMDLINE_E_MISSING when it
+ * names none; *@ret only on CMDLINE_OK.
  */
 int watchdog_from_cmdline(const char *line, size_t len, unsigned int *ret);
 

@@ -22,7 +22,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	uint32_t version;
 
 	guest_say(table, image, "hang");
-	/* The key is stale if the first call changed the map itself; then the second one is right. */
+	/* If the first call changed the map itself, its key is stale and the second one right. */
 	for (unsigned int i = 0; i < 2; i++) {
 		size = sizeof(map);
 		if (EFI_ERROR(table->boot->get_memory_map(&size, map, &key, &descriptor_size,
