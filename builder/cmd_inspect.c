@@ -245,7 +245,7 @@ static void print_watchdogs(unsigned set)
 	if (set)
 		printf("  a hang     is reset and counted where there is a watchdog: %s\n", names);
 	else
-		printf("  a hang     waits for a person: the kernel can feed no watchdog\n");
+		printf("  a hang     of kernel or systemd waits for a person (no watchdog)\n");
 }
 
 static void print_slot(const struct disk_facts *f, unsigned slot)

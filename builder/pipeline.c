@@ -315,8 +315,8 @@ static void tell_watchdogs(unsigned set, const char *release)
 	if (set)
 		log_step("Watchdog", "%s: a kernel that hangs is reset and counted", names);
 	else
-		log_warning("kernel %s has no driver for a watchdog that can be armed before it "
-			    "starts: a hang of this image waits for a person", release);
+		log_warning("kernel %s can feed no watchdog that is armed before it starts: a "
+			    "hang of it or of systemd waits for a person", release);
 }
 
 static int make_uki(struct build *b, struct err *err)

@@ -6,7 +6,13 @@ unit_bin := $(patsubst %.c,$(O)/%,$(unit_src))
 fuzz_name := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 replay_bin := $(addprefix $(O)/tests/fuzz/replay_,$(fuzz_name))
 
-all_libs = $(LIB_BUILDER) $(LIB_QEMU) $(LIB_UKI) $(LIB_UPDATE) $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_HTTP) \
+# The selector for this machine: a test supplies the firmware, and what else it reaches for.
+LIB_SELECTOR := $(O)/libselector.a
+$(LIB_SELECTOR): $(call obj,$(selector_src) $(addprefix bootloader/efi/,firmware.c loader_variable.c device_path.c pci.c acpi.c))
+	@mkdir -p $(@D); rm -f $@
+	$(call say,AR,$@)$(AR) qcsD $@ $^
+
+all_libs = $(LIB_SELECTOR) $(LIB_BUILDER) $(LIB_QEMU) $(LIB_UKI) $(LIB_UPDATE) $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_HTTP) \
 	$(LIB_BASE) $(LIB_CORE)
 $(O)/tests/unit/core/% $(O)/tests/model/%: LIBS = $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/base/%: LIBS = $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) -lcrypto -lcurl
@@ -16,6 +22,7 @@ $(O)/tests/unit/builder/%: LIBS = $(LIB_BUILDER) $(LIB_UKI) $(LIB_VERITY) $(LIB_
 $(O)/tests/unit/qemu/%: LIBS = $(LIB_QEMU) $(LIB_UKI) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(LAB_LIBS)
 $(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/stub/%: LIBS = $(O)/obj/tests/unit/stub/fake_firmware.o $(LIB_STUB) $(LIB_BASE) $(LIB_CORE)
+$(O)/tests/unit/selector/%: LIBS = $(LIB_SELECTOR) $(LIB_CORE)
 $(O)/tests/unit/initramfs/%: LIBS = $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/crash/% $(O)/tests/fuzz/%: LIBS = $(all_libs) $(BUILDER_LIBS)
 
@@ -37,6 +44,16 @@ $(O)/tests/bench/verity_tool: $(O)/obj/tests/bench/verity_tool.o $(LIB_VERITY) $
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ $(VERITY_LIBS) -o $@
 
+# Slots written by hand, for the scripts of tests/golden that boot them.
+$(O)/tests/golden/slot_tool: $(O)/obj/tests/golden/slot_tool.o $(all_libs)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $< $(all_libs) $(BUILDER_LIBS) -o $@
+
+# Early init that hangs, static as the real one is.
+$(O)/tests/golden/hanging_init: $(O)/obj/tests/golden/hanging_init.o $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -static-pie -Wl,-z,relro,-z,now,--gc-sections,-s,--no-warnings $(SAN_LDFLAGS) $^ -lcrypto -o $@
+
 .PHONY: check test bench unit fuzz lint coverage bakes
 #: make run-unit/core/gpt_test   one unit test
 run-unit/%: $(O)/tests/unit/%
@@ -57,7 +74,7 @@ check: all man $(unit_bin) $(replay_bin)
 
 # ---- bakes that tests share ---------------------------------------------------
 # $(O)/bake/NAME/ holds the published artefacts of recipes/NAME.yaml.
-bake_recipes := demo minimal demo-trixie examples/web
+bake_recipes := demo minimal demo-trixie examples/web examples/cloud
 bake_stamp = $(foreach r,$(bake_recipes),$(O)/bake/$(notdir $(r)).stamp)
 bakes: $(bake_stamp)
 
@@ -71,7 +88,7 @@ endef
 $(foreach r,$(bake_recipes),$(eval $(call bake_rule,$(r))))
 
 # Bakes use both cores and one package store: one after the other.
-$(foreach i,2 3 4,$(eval $(word $(i),$(bake_stamp)): | $(word $(shell expr $(i) - 1),$(bake_stamp))))
+$(foreach i,2 3 4 5,$(eval $(word $(i),$(bake_stamp)): | $(word $(shell expr $(i) - 1),$(bake_stamp))))
 
 # ---- everything we promise ----------------------------------------------------
 #: make test         everything: check, strangers' tools, real boots in QEMU
@@ -79,10 +96,12 @@ $(foreach i,2 3 4,$(eval $(word $(i),$(bake_stamp)): | $(word $(shell expr $(i) 
 test:
 	$(Q)./setup test
 	$(Q)$(MAKE) --no-print-directory check
-	$(Q)$(MAKE) --no-print-directory bakes
+	$(Q)$(MAKE) --no-print-directory bakes $(promise_tools)
 	$(Q)tests/run --label promises $(promise_cmds)
 
+promise_tools = $(O)/tests/golden/slot_tool $(O)/tests/golden/hanging_init
 demo_dir = $(O)/bake/demo/demo_1.0.0_amd64
+cloud_dir = $(O)/bake/cloud/cloud_1.0.0_amd64
 web_disk = $(O)/bake/web/web_1.0.0_amd64/web_1.0.0_amd64.raw
 minimal_disk = $(O)/bake/minimal/minimal_1.0.0_amd64/minimal_1.0.0_amd64.raw
 trixie_disk = $(O)/bake/demo-trixie/demo-trixie_1.0.0_amd64/demo-trixie_1.0.0_amd64.raw
@@ -93,6 +112,10 @@ scenarios := $(basename $(notdir $(sort $(wildcard qemu/scenarios/*.scn))))
 promise_cmds = \
 	'$(lab)demo-1 -j1 $(demo_disk) $(wordlist 1,5,$(scenarios))' \
 	'$(lab)demo-2 -j1 $(demo_disk) $(wordlist 6,99,$(scenarios))' \
+	'tests/golden/hangs.sh $(O) $(demo_dir) returns early-init systemd' \
+	'tests/golden/hangs.sh $(O) $(demo_dir) kernel' \
+	'tests/golden/hangs.sh $(O) $(cloud_dir) unfed guard' \
+	'tests/golden/selector_arm64.sh $(O)' \
 	'tests/golden/verity_strangers.sh $(O)' \
 	'tests/golden/image_strangers.sh $(demo_dir)' \
 	'tests/golden/apt_agrees.sh $(O)/kiln $(bake_recipes:%=recipes/%.yaml) minimal.yaml@trixie examples/web.yaml@trixie' \
@@ -102,6 +125,7 @@ promise_cmds = \
 	'tests/golden/bad_input.sh $(O) recipes/demo.yaml' \
 	'tests/model/mutants.sh' \
 	'$(lab)minimal -j1 $(minimal_disk) 01-boots' \
+	'$(lab)cloud -j1 $(cloud_dir)/cloud_1.0.0_amd64.raw 01-boots' \
 	'$(lab)trixie -j1 $(trixie_disk) 02-runs' \
 	'$(lab)web -j1 $(web_disk) 02-runs' \
 	'$(lab)bootctl -j1 $(demo_disk) tests/golden/bootctl.scn'

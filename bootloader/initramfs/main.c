@@ -9,33 +9,41 @@
 
 #include "bootloader/initramfs/boot.h"
 #include "bootloader/initramfs/console.h"
+#include "bootloader/initramfs/guard.h"
+#include "bootloader/initramfs/tool.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
+
+/* How long a step may take; whoever reads the console waits as long. */
+#define SOON_S 60
+#define COPYING_S 1800 /* the first content of /var, to a slow card */
+#define REPAIRING_S (2 * TOOL_LONGEST_S) /* a check of the largest file system, and enlarging it */
 
 struct step {
 	const char *name;
 	int (*run)(struct boot *b, struct err *err);
 	enum bs_reason reason; /* when it fails */
 	bool hopeless; /* a verification: the same slot cannot do better next time */
+	unsigned int longest_s;
 };
 
 static const struct step steps[] = {
-	{ "mounts", step_mounts, BS_REASON_OTHER, false },
-	{ "cmdline", step_cmdline, BS_REASON_CMDLINE, true },
-	{ "modules", step_modules, BS_REASON_MODULES, false },
-	{ "disk", step_disk, BS_REASON_NO_DEVICE, false },
-	{ "watchdog", step_watchdog, BS_REASON_MODULES, false },
-	{ "signature", step_signature, BS_REASON_SIGNATURE, true },
-	{ "verity", step_verity, BS_REASON_VERITY, false },
-	{ "root", step_root, BS_REASON_ROOT_MOUNT, false },
-	{ "config", step_config, BS_REASON_OTHER, false },
-	{ "grow", step_grow, BS_REASON_STATE, false },
-	{ "state", step_state, BS_REASON_STATE, false },
-	{ "var", step_var, BS_REASON_STATE, false },
-	{ "etc", step_etc, BS_REASON_STATE, false },
-	{ "persist", step_persist, BS_REASON_STATE, false },
-	{ "handover", step_handover, BS_REASON_OTHER, false },
+	{ "mounts", step_mounts, BS_REASON_OTHER, false, SOON_S },
+	{ "cmdline", step_cmdline, BS_REASON_CMDLINE, true, SOON_S },
+	{ "modules", step_modules, BS_REASON_MODULES, false, SOON_S },
+	{ "disk", step_disk, BS_REASON_NO_DEVICE, false, SOON_S },
+	{ "watchdog", step_watchdog, BS_REASON_MODULES, false, SOON_S },
+	{ "signature", step_signature, BS_REASON_SIGNATURE, true, SOON_S },
+	{ "verity", step_verity, BS_REASON_VERITY, false, SOON_S },
+	{ "root", step_root, BS_REASON_ROOT_MOUNT, false, SOON_S },
+	{ "config", step_config, BS_REASON_OTHER, false, SOON_S },
+	{ "grow", step_grow, BS_REASON_STATE, false, COPYING_S },
+	{ "state", step_state, BS_REASON_STATE, false, REPAIRING_S },
+	{ "var", step_var, BS_REASON_STATE, false, COPYING_S },
+	{ "etc", step_etc, BS_REASON_STATE, false, SOON_S },
+	{ "persist", step_persist, BS_REASON_STATE, false, COPYING_S },
+	{ "handover", step_handover, BS_REASON_OTHER, false, SOON_S },
 };
 
 _Static_assert(ARRAY_SIZE(steps) <= BOOT_STEPS_MAX, "marks have room");
@@ -46,6 +54,7 @@ static struct err why;
 static _Noreturn void fail(const char *step, enum bs_reason reason, bool hopeless)
 {
 	console_line("%s: %s", step, why.text);
+	guard_allow(SOON_S); /* recording and syncing may hang, too */
 	record_failure(&boot.record, reason, hopeless);
 	console_line("reboot");
 	sync();
@@ -55,6 +64,7 @@ static _Noreturn void fail(const char *step, enum bs_reason reason, bool hopeles
 
 static void run(const struct step *step)
 {
+	guard_allow(step->longest_s);
 	watchdog_feed(&boot.watchdog);
 	if (step->run(&boot, &why))
 		fail(step->name, step->reason, step->hopeless);

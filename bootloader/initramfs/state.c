@@ -104,7 +104,7 @@ static int format(struct boot *b, const char *device, struct err *err)
 	r = record_format_begin(&b->record);
 	if (r)
 		return err_errno(err, r, "boot-state");
-	r = tool_run(b, argv, err);
+	r = tool_run(argv, err);
 	if (r)
 		return r < 0 ? r : err_set(err, -EIO, "mke2fs failed (exit %d)", r);
 	sync();
@@ -115,10 +115,10 @@ static int format(struct boot *b, const char *device, struct err *err)
 	return 0;
 }
 
-static int check(const struct boot *b, const char *device, struct err *err)
+static int check(const char *device, struct err *err)
 {
 	char *const argv[] = { "/usr/sbin/e2fsck", "-p", (char *)device, NULL };
-	int r = tool_run(b, argv, err);
+	int r = tool_run(argv, err);
 
 	if (r < 0 || !(r & ~FSCK_CORRECTED))
 		return r < 0 ? r : 0;
@@ -139,7 +139,7 @@ static int format_or_check(struct boot *b, const char *device, uint64_t size, st
 	close(TAKE_FD(fd));
 	if (blank || record_format_pending(&b->record))
 		return format(b, device, err);
-	return check(b, device, err);
+	return check(device, err);
 }
 
 /* Make the mounted file system as large as its partition. */

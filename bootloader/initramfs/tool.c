@@ -91,14 +91,14 @@ bool tool_gets_on(struct tool_progress *p, uint64_t cpu_ticks, uint64_t ms)
 	p->total_ms += ms;
 	p->idle_ms = cpu_ticks == p->cpu_ticks ? p->idle_ms + ms : 0;
 	p->cpu_ticks = cpu_ticks;
-	return p->idle_ms < TOOL_IDLE_MS && p->total_ms < TOOL_LONGEST_MS;
+	return p->idle_ms < TOOL_IDLE_MS && p->total_ms < TOOL_LONGEST_S * UINT64_C(1000);
 }
 
 /*
  * Until the tool has closed its output: which it does at its end. True then; false when it is to
  * be given up. A check of a large file system may rightly take an hour, but not in silence.
  */
-static bool watch(const struct boot *b, pid_t pid, int fd, struct output *out)
+static bool watch(pid_t pid, int fd, struct output *out)
 {
 	struct tool_progress progress = { 0 };
 	uint64_t last = console_now_ms();
@@ -115,7 +115,6 @@ static bool watch(const struct boot *b, pid_t pid, int fd, struct output *out)
 		if (!tool_gets_on(&progress, cpu_ticks_of(pid), now - last))
 			return false;
 		last = now;
-		watchdog_feed(&b->watchdog);
 	}
 }
 
@@ -135,7 +134,7 @@ static int give_up(pid_t pid, const char *name, struct err *err)
 	return err_set(err, -ETIMEDOUT, "%s does not get on", name);
 }
 
-int tool_run(const struct boot *b, char *const *argv, struct err *err)
+int tool_run(char *const *argv, struct err *err)
 {
 	struct output out = { .len = 0 };
 	int pipefd[2], status;
@@ -149,7 +148,7 @@ int tool_run(const struct boot *b, char *const *argv, struct err *err)
 		child(argv, pipefd[1]);
 	close(pipefd[1]);
 	if (pid > 0)
-		ended = watch(b, pid, pipefd[0], &out);
+		ended = watch(pid, pipefd[0], &out);
 	close(pipefd[0]);
 	if (pid < 0)
 		return err_errno(err, -EAGAIN, "fork");

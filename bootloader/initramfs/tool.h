@@ -7,12 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct boot;
 struct err;
 
 /* A tool that used no processor time for so long hangs; and no tool may take longer than this. */
 #define TOOL_IDLE_MS 120000u
-#define TOOL_LONGEST_MS (4u * 3600u * 1000u)
+#define TOOL_LONGEST_S (4u * 3600u)
 
 /* What is known of a tool's getting on; all zero at its start. */
 struct tool_progress {
@@ -28,10 +27,10 @@ uint64_t tool_cpu_ticks(const char *stat);
 
 /*
  * Run @argv[0], an absolute path inside /sysroot, with /sysroot as its root and an empty
- * environment; its output goes to the kernel log. The watchdog is fed as long as the tool gets
- * on. Returns its exit status (0 to 255), or a negative errno with @err set when it is missing,
- * died of a signal or was given up (-ETIMEDOUT).
+ * environment; its output goes to the kernel log. Returns its exit status (0 to 255), or a
+ * negative errno with @err set when it is missing, died of a signal or did not get on and was
+ * given up (-ETIMEDOUT).
  */
-int tool_run(const struct boot *b, char *const *argv, struct err *err);
+int tool_run(char *const *argv, struct err *err);
 
 #endif

@@ -13,12 +13,13 @@
 #include "bootloader/initramfs/boot.h"
 #include "bootloader/initramfs/console.h"
 #include "bootloader/initramfs/efivar.h"
+#include "bootloader/initramfs/guard.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/core/bytes.h"
 
-/* No step is without a feeding for half as long, see tool.c for the longest. */
+/* Modules are loaded and disks are waited for in less; later the guard feeds each second. */
 #define TIMEOUT_S 60
 #define IDENTITY_MAX 64
 #define NUMBER_MAX 255u
@@ -172,7 +173,7 @@ int step_watchdog(struct boot *b, struct err *err)
 								 "of another kind");
 	if (b->watchdog.caused_reset)
 		console_line("watchdog: it caused the last reset");
-	return 0;
+	return guard_start(&b->watchdog, err);
 }
 
 static bool tell_systemd(unsigned int number)
@@ -193,6 +194,7 @@ static bool tell_systemd(unsigned int number)
 
 void watchdog_hand_on(struct watchdog *w)
 {
+	guard_stop();
 	if (w->fd < 0)
 		return;
 	watchdog_feed(w);

@@ -46,8 +46,9 @@ void watchdog_take(struct watchdog *w, bool any_kind);
 void watchdog_feed(const struct watchdog *w);
 
 /*
- * Leave it running for systemd in /sysroot, together with the setting that makes systemd feed
- * it; or stop it when there is no systemd. The descriptor is closed by execve(), not before.
+ * Stop the guard (guard.h), and leave the watchdog running for systemd in /sysroot, together
+ * with the setting that makes systemd feed it; or stop it when there is no systemd. The
+ * descriptor is closed by execve(), not before.
  */
 void watchdog_hand_on(struct watchdog *w);
 

@@ -166,7 +166,9 @@ static const struct schema_key script_keys[] = {
 
 static const struct schema_key kernel_keys[] = {
 	{ .key = "package", .type = SCHEMA_TEXT, AT(recipe, kernel_package), .word = &word_package,
-	  .default_yaml = "linux-image-cloud-amd64", .doc = "The kernel's package." },
+	  .default_yaml = "linux-image-amd64",
+	  .doc = "The kernel's package. Debian's cloud kernels start faster under emulation, but "
+		 "have no driver for a hardware watchdog: a hang may wait for a person." },
 	{ .key = "cmdline", .type = SCHEMA_TEXT, AT(recipe, kernel_cmdline),
 	  .word = &word_cmdline, .default_yaml = "console=ttyS0",
 	  .doc = "Kernel options after those kiln sets itself (image identity, verity parameters, "
@@ -175,9 +177,10 @@ static const struct schema_key kernel_keys[] = {
 	  .doc = "Kernel modules kept in the image: names, shell patterns, or all. What they "
 		 "depend on follows by itself; every other module is left out." },
 	{ .key = "initrd", .type = SCHEMA_WORDS, AT(recipe, initrd_modules), .word = &word_initrd,
-	  .default_yaml = "virtio nvme ahci",
-	  .doc = "What the initramfs can find its disk with: the groups virtio, nvme, ahci, usb, "
-		 "scsi, or names of modules." },
+	  .default_yaml = "watchdog virtio nvme ahci",
+	  .doc = "What the initramfs loads: to find its disk the groups virtio, nvme, ahci, usb "
+		 "and scsi; watchdog, so that a hang ends in a counted reboot; or names of "
+		 "modules. Of a group whatever the kernel has." },
 	{ 0 },
 };
 

@@ -12,6 +12,7 @@ allowed() {
 	fleet) echo "fleet lib/core lib/base verity" ;;
 	uki) echo "uki lib/core lib/base" ;;
 	update) echo "update lib/core lib/base verity fleet" ;;
+	qemu/guest) echo "qemu/guest bootloader/efi lib/core" ;;
 	qemu) echo "qemu lib/base lib/core verity uki" ;;
 	bootloader/efi) echo "bootloader/efi lib/core" ;;
 	bootloader/selector) echo "bootloader/selector bootloader/efi lib/core" ;;
@@ -32,12 +33,12 @@ for f in $(git ls-files -co --exclude-standard 'lib/*.[ch]' 'verity/*.[ch]' 'fle
 	'uki/*.[ch]' 'qemu/*.[ch]' 'bootloader/*.[ch]' 'builder/*.[ch]'); do
 	[ -f "$f" ] || continue
 	dir=${f%/*}
-	case $dir in lib/* | bootloader/* | builder/*) room=$(echo "$dir" | cut -d/ -f1-2) ;; *) room=${dir%%/*} ;; esac
+	case $dir in lib/* | bootloader/* | builder/* | qemu/*) room=$(echo "$dir" | cut -d/ -f1-2) ;; *) room=${dir%%/*} ;; esac
 	n=$((n + 1))
 	for inc in $(sed -n 's/^#include "\([^"]*\)".*/\1/p' "$f"); do
 		case $inc in
 		lib/* | bootloader/*) target=$(echo "$inc" | cut -d/ -f1-2) ;;
-		builder/*/*) target=$(echo "$inc" | cut -d/ -f1-2) ;;
+		builder/*/* | qemu/*/*) target=$(echo "$inc" | cut -d/ -f1-2) ;;
 		*/*) target=${inc%%/*} ;;
 		*) echo "$f: includes \"$inc\" without its full path"; bad=1; continue ;;
 		esac

@@ -85,8 +85,8 @@ static void defaults_are_filled_in(void **state)
 	assert_true(r->updates && r->security && r->state_grow);
 	assert_int_equal(r->components.n, 1);
 	assert_string_equal(r->components.item[0], "main");
-	assert_string_equal(r->kernel_package, "linux-image-cloud-amd64");
-	assert_int_equal(r->initrd_modules.n, 3);
+	assert_string_equal(r->kernel_package, "linux-image-amd64");
+	assert_int_equal(r->initrd_modules.n, 4);
 	assert_int_equal(r->root_slot_bytes, 1ull << 30);
 	assert_int_equal(r->boot_slot_bytes, 64ull << 20);
 	assert_int_equal(r->state_bytes, 512ull << 20);
