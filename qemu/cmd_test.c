@@ -38,7 +38,7 @@
 #define MANIFEST_MAX (256u << 20)
 
 struct test_options {
-	const char *output, *firmware, *accel, *cache, *disk, *faults;
+	const char *output, *firmware, *accel, *cache, *disk, *faults, *next;
 	uint64_t jobs, slow, memory;
 	bool no_ssh, keep, list, narrate;
 };
@@ -52,6 +52,7 @@ static const struct arg_option options[] = {
 	OPT("output", 'o', ARG_STR, "DIR", "logs, timelines and junit.xml (./kiln-test)", output),
 	OPT("faults", 0, ARG_STR, "NAMES",
 	    "prove the fallback: all, or kinds of faults separated by commas", faults),
+	OPT("next", 0, ARG_STR, "IMAGE", "the version that scenarios install as `next`", next),
 	OPT("narrate", 0, ARG_FLAG, NULL, "tell each step, and what commands said", narrate),
 	OPT("jobs", 'j', ARG_U64, "N", "scenarios at a time (2)", jobs),
 	OPT("slow", 0, ARG_U64, "N", "multiply every time in the scenarios by N (1)", slow),
@@ -343,6 +344,7 @@ static int settle(struct run *run, const char *image, struct err *err)
 		.no_watchdog = prepare_lacks_watchdog(image),
 		.keep = o->keep,
 		.narrate = o->narrate,
+		.next = o->next,
 		.vm = {
 			.image = image,
 			.memory_bytes = o->memory,

@@ -167,9 +167,14 @@ static int prepare(struct player *p, struct err *err)
 static bool lacks(const struct scenario *s, const struct play_options *options,
 		  struct play_result *ret)
 {
-	const char *why = s->needs_ssh && options->no_ssh ? options->no_ssh
-			  : s->needs_watchdog && options->no_watchdog ? options->no_watchdog : NULL;
+	const char *why = NULL;
 
+	if (s->needs_ssh)
+		why = options->no_ssh;
+	if (!why && s->needs_watchdog)
+		why = options->no_watchdog;
+	if (!why && s->needs_next && !options->next)
+		why = "it installs the next version, and --next names none";
 	if (!why)
 		return false;
 	ret->verdict = VERDICT_SKIPPED;

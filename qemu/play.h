@@ -17,6 +17,7 @@ struct play_options {
 	uint64_t slow; /* every time in the scenario is multiplied by this */
 	/* Why scenarios that need it are skipped; NULL: the image has it. */
 	const char *no_ssh, *no_watchdog;
+	const char *next; /* another image of the same, to be installed; NULL: none */
 	const char *confirmed; /* a disk as a healthy first boot left it; NULL: there is none */
 	bool narrate; /* tell each step, and what commands said, on stdout */
 	bool keep; /* leave the machine's disk behind when the scenario fails */

@@ -111,8 +111,8 @@ static int make_version(struct player *p, struct offdisk *d, const struct step *
 {
 	struct candidate_options o = { .version = st->expect, .root_bytes = st->bytes };
 
-	if (st->from_image)
-		return candidate_from_image(st->text, ret, err);
+	if (st->next)
+		return candidate_from_image(p->options->next, ret, err);
 	o.kind = candidate_kind(st->text);
 	return candidate_make(d, p->vm.disk, 1 - st->slot, &o, p->vm.work, ret, err);
 }

@@ -28,7 +28,7 @@
  *	power cut | reset                      the guest is not asked
  *
  *	install slot-b KIND [version "V"] [tries N] [root SIZE] [retry]
- *	install slot-b image "PATH" [tries N] [retry]
+ *	install slot-b next [tries N] [retry]  the image that `kiln test --next` names
  *	refuse install slot-b KIND ...         the boot state must refuse it
  *	clone slot-a slot-b                    same image, ready and good, second in line
  *	corrupt SPOT                           a bit is flipped there
@@ -145,7 +145,7 @@ struct step {
 	uint64_t bytes; /* of a root that is filled up; 0: as it is */
 	unsigned tries; /* of an installed version; 0: as the image has */
 	bool retry; /* install even what was refused */
-	bool from_image; /* text is a disk image, not a kind of version */
+	bool next; /* the version is that of the run's --next image, not of a kind */
 };
 
 struct scenario {
@@ -153,6 +153,7 @@ struct scenario {
 	char *name; /* owned: the file's name without .scn */
 	char *title; /* owned; the name when the file gives none */
 	bool needs_ssh, needs_watchdog;
+	bool needs_next; /* a step installs it */
 	bool starts_confirmed;
 	bool records_writes;
 	uint64_t memory_bytes, disk_bytes, cpus; /* 0: the lab's default */

@@ -215,7 +215,7 @@ int action_run(struct parser *p)
 
 /* ---- the disk --------------------------------------------------------------------- */
 
-/* "KIND" or "image PATH", then what else is said of it. */
+/* A kind of version or `next`, then what else is said of it. */
 static int install(struct parser *p, enum step_kind kind)
 {
 	struct step *st = new_step(p, kind, 0);
@@ -224,17 +224,15 @@ static int install(struct parser *p, enum step_kind kind)
 
 	if (r < 0)
 		return r;
-	if (take_word(p, "image")) {
-		st->from_image = true;
-		r = take_text(p, "the path of a disk image", &st->text);
-	} else {
+	st->next = take_word(p, "next");
+	p->s->needs_next |= st->next;
+	if (!st->next)
 		r = take_name(p, st, candidate_kind_names());
-	}
-	if (r == 0 && !st->from_image && take_word(p, "version"))
+	if (r == 0 && !st->next && take_word(p, "version"))
 		r = take_text(p, "the version", &st->expect);
 	if (r == 0 && take_word(p, "tries"))
 		r = take_number(p, "the number of tries", BS_TRIES_MAX, &tries);
-	if (r == 0 && !st->from_image && take_word(p, "root"))
+	if (r == 0 && !st->next && take_word(p, "root"))
 		r = take_size(p, &st->bytes);
 	st->tries = (unsigned)tries;
 	st->retry = r == 0 && take_word(p, "retry");

@@ -254,7 +254,7 @@ static void faults_and_versions_are_understood(void **state)
 	}
 	s = parse("start confirmed\nneeds watchdog\nrtc \"1970-01-01T00:00:00\"\nrecord writes\n"
 		  "install slot-b unit-fails version \"2\" tries 2 root 80M retry\n"
-		  "install slot-b image \"x.raw\" tries 1\nrefuse install slot-b healthy\n"
+		  "install slot-b next tries 1\nrefuse install slot-b healthy\n"
 		  "drop partition \"root-b\"\nfill state\nread ok\nboot\n"
 		  "expect confirmed a boots 4 9s\ncheck crashes boots 40\n");
 	if (!s)
@@ -265,8 +265,8 @@ static void faults_and_versions_are_understood(void **state)
 	assert_string_equal(s->step[0].expect, "2");
 	assert_int_equal(s->step[0].tries, 2);
 	assert_int_equal(s->step[0].bytes, 80 << 20);
-	assert_true(s->step[0].retry && !s->step[0].from_image);
-	assert_true(s->step[1].from_image && !s->step[1].retry);
+	assert_true(s->step[0].retry && !s->step[0].next);
+	assert_true(s->needs_next && s->step[1].next && !s->step[1].retry);
 	assert_int_equal(s->step[2].kind, STEP_REFUSE_INSTALL);
 	assert_int_equal(s->step[7].kind, STEP_EXPECT_CONFIRMED);
 	assert_int_equal(s->step[7].count, 4);
