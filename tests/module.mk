@@ -28,7 +28,7 @@ $(O)/tests/crash/% $(O)/tests/fuzz/%: LIBS = $(all_libs) $(BUILDER_LIBS)
 
 # The UEFI stub as a host program, on the firmware of tests/unit/stub/fake_firmware.c.
 LIB_STUB := $(O)/libstub.a
-$(LIB_STUB): $(call obj,$(filter-out bootloader/efi/memory.c,$(stub_src))); $(archive)
+$(LIB_STUB): $(call obj,$(stub_src) $(filter-out %/memory.c,$(wildcard bootloader/efi/*.c))); $(archive)
 $(filter $(O)/tests/unit/stub/%,$(unit_bin)): $(LIB_STUB) $(O)/obj/tests/unit/stub/fake_firmware.o
 
 $(unit_bin): $(O)/tests/%: $(O)/obj/tests/%.o $(all_libs)
