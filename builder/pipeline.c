@@ -315,7 +315,7 @@ static int make_uki(struct build *b, struct err *err)
 	};
 	struct uki_cmdline c = {
 		.image = b->recipe->name, .version = b->recipe->version, .verity = &verity,
-		.extra = b->recipe->kernel_cmdline,
+		.extra = b->recipe->kernel_cmdline, .credentials = b->recipe->credentials,
 	};
 	_cleanup_free_ char *stub = data_path("kiln-stub-x64.efi", err);
 	struct uki_options o = { .stub = stub, .kernel = b->tree.kernel_path,

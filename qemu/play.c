@@ -474,8 +474,7 @@ void play(const struct scenario *s, const struct play_options *options, struct p
 	memset(ret, 0, sizeof(*ret));
 	if (s->needs_ssh && options->no_ssh) {
 		ret->verdict = VERDICT_SKIPPED;
-		snprintf(ret->why, sizeof(ret->why),
-			 "it needs ssh, and the image has no ssh server");
+		snprintf(ret->why, sizeof(ret->why), "it needs ssh, and %s", options->no_ssh);
 		return;
 	}
 	err_init(&err);

@@ -14,7 +14,7 @@ enum verdict { VERDICT_PASSED, VERDICT_FAILED, VERDICT_SKIPPED };
 struct play_options {
 	const char *output; /* the scenario's own directory, which exists: logs, timeline, disk */
 	uint64_t slow; /* every time in the scenario is multiplied by this */
-	bool no_ssh; /* the image has no ssh server */
+	const char *no_ssh; /* why there can be no ssh to the image; NULL when there can */
 	bool keep; /* leave the machine's disk behind when the scenario fails */
 	struct vm_options vm; /* image, firmware, accelerator; what a scenario sets wins */
 };
