@@ -329,7 +329,8 @@ static int make_uki(struct build *b, struct err *err)
 	};
 	struct uki_cmdline c = {
 		.image = b->recipe->name, .version = b->recipe->version, .verity = &verity,
-		.watchdogs = b->tree.watchdogs, .extra = b->recipe->kernel_cmdline,
+		.watchdogs = b->tree.watchdogs, .credentials = b->recipe->credentials,
+		.extra = b->recipe->kernel_cmdline,
 	};
 	_cleanup_free_ char *stub = data_path("kiln-stub-x64.efi", err);
 	struct uki_options o = { .stub = stub, .kernel = b->tree.kernel_path,

@@ -262,6 +262,7 @@ static int run_boot(const struct command *cmd, int argc, char **argv, struct err
 	struct boot_options o = { 0 };
 	struct boot_run *run;
 	uint64_t timeout_ms = TIMEOUT_DEFAULT_MS;
+	const char *why;
 	int n = args_parse(cmd, argc, argv, &o, err), code;
 
 	if (n < 0)
@@ -273,6 +274,9 @@ static int run_boot(const struct command *cmd, int argc, char **argv, struct err
 		return err_set(err, EXIT_USAGE, "boot: a COMMAND needs --ssh");
 	if (o.ssh && o.until)
 		return err_set(err, EXIT_USAGE, "boot: --ssh and --until exclude each other");
+	why = o.ssh ? ssh_obstacle(argv[1]) : NULL;
+	if (why)
+		return err_set(err, EXIT_FAILED, "boot: --ssh cannot work: %s", why);
 	run = calloc(1, sizeof(*run));
 	if (!run)
 		return err_oom(err), EXIT_FAILED;

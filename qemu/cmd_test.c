@@ -32,10 +32,10 @@
 #include "qemu/play.h"
 #include "qemu/prepare.h"
 #include "qemu/report.h"
+#include "qemu/ssh.h"
 
 #define CASES_MAX 256
 #define JOBS_MAX 64
-#define MANIFEST_MAX (256u << 20)
 
 struct test_options {
 	const char *output, *firmware, *accel, *cache, *disk, *faults, *next;
@@ -171,23 +171,6 @@ static int collect(struct run *run, int n, char **words, struct err *err)
 	for (int i = 0; r == 0 && i < n; i++)
 		r = add_word(run, words[i], err);
 	return r;
-}
-
-/* ---- what the image can ------------------------------------------------------------- */
-
-/* NAME.manifest.json beside NAME.raw lists the packages; without one an ssh server is assumed. */
-static bool image_lacks_ssh(const char *image)
-{
-	size_t len = strlen(image);
-	const char *dot = strrchr(path_base(image), '.');
-	size_t stem = dot ? (size_t)(dot - image) : len;
-	_cleanup_free_ char *path = str_printf("%.*s.manifest.json", (int)stem, image),
-			    *text = NULL;
-	bool known;
-
-	known = path && access(path, R_OK) == 0 &&
-		io_read_file(path, MANIFEST_MAX, &text, NULL, NULL) == 0;
-	return known && !strstr(text, "openssh-server") && !strstr(text, "dropbear");
 }
 
 /* ---- children ---------------------------------------------------------------------- */
@@ -338,9 +321,7 @@ static int settle(struct run *run, const char *image, struct err *err)
 		log_step("emulating", "%s; this is slower but the same", why);
 	run->play = (struct play_options){
 		.slow = o->slow,
-		.no_ssh = o->no_ssh || image_lacks_ssh(image)
-				  ? "it needs ssh, and the image has no ssh server"
-				  : NULL,
+		.no_ssh = o->no_ssh ? "the image has no ssh server" : ssh_obstacle(image),
 		.no_watchdog = prepare_lacks_watchdog(image),
 		.keep = o->keep,
 		.narrate = o->narrate,

@@ -167,18 +167,18 @@ static int prepare(struct player *p, struct err *err)
 static bool lacks(const struct scenario *s, const struct play_options *options,
 		  struct play_result *ret)
 {
-	const char *why = NULL;
+	const char *need = NULL, *why = NULL;
 
-	if (s->needs_ssh)
-		why = options->no_ssh;
-	if (!why && s->needs_watchdog)
-		why = options->no_watchdog;
-	if (!why && s->needs_next && !options->next)
-		why = "it installs the next version, and --next names none";
-	if (!why)
+	if (s->needs_ssh && options->no_ssh)
+		need = "ssh", why = options->no_ssh;
+	else if (s->needs_watchdog && options->no_watchdog)
+		need = "a hardware watchdog", why = options->no_watchdog;
+	else if (s->needs_next && !options->next)
+		need = "the next version", why = "--next names none";
+	if (!need)
 		return false;
 	ret->verdict = VERDICT_SKIPPED;
-	snprintf(ret->why, sizeof(ret->why), "%s", why);
+	snprintf(ret->why, sizeof(ret->why), "it needs %s, and %s", need, why);
 	return true;
 }
 

@@ -25,8 +25,27 @@
 #include "qemu/vm.h"
 
 #define OUTPUT_MAX (1u << 20)
+#define MANIFEST_MAX (256u << 20)
 #define RETRY_MS 300
 #define SSH_LOST 255
+
+const char *ssh_obstacle(const char *image)
+{
+	const char *dot = strrchr(path_base(image), '.');
+	size_t stem = dot ? (size_t)(dot - image) : strlen(image);
+	_cleanup_free_ char *path = str_printf("%.*s.manifest.json", (int)stem, image),
+			    *text = NULL;
+
+	if (!path || access(path, R_OK) < 0 ||
+	    io_read_file(path, MANIFEST_MAX, &text, NULL, NULL) < 0)
+		return NULL;
+	if (!strstr(text, "\"openssh-server\"") && !strstr(text, "\"dropbear"))
+		return "the image has no ssh server";
+	if (strstr(text, "\"credentials\": false"))
+		return "the image takes no credentials, so no key can be handed to it: "
+		       "its recipe has image.credentials off";
+	return NULL;
+}
 
 int ssh_make_key(const char *dir, char **ret_key, struct err *err)
 {

@@ -13,6 +13,13 @@
 struct err;
 struct vm;
 
+/*
+ * Why there can be no ssh to a machine with the disk @image, as far as the manifest beside it
+ * (NAME.manifest.json for NAME.raw) tells: no server, or no way to hand a key over. Static text;
+ * NULL when nothing speaks against it, or there is no manifest.
+ */
+const char *ssh_obstacle(const char *image);
+
 /* Make an ed25519 key pair in @dir; *ret_key (owned) names the private one. 0 or a negative
  * errno. */
 int ssh_make_key(const char *dir, char **ret_key, struct err *err);

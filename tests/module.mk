@@ -124,11 +124,11 @@ promise_cmds = \
 	'tests/golden/mmdebstrap_agrees.sh $(O) demo' \
 	'tests/golden/bad_input.sh $(O) recipes/demo.yaml' \
 	'tests/model/mutants.sh' \
-	'$(lab)minimal -j1 $(minimal_disk) 01-boots' \
+	'$(lab)minimal -j1 $(minimal_disk) 01-boots tests/golden/credentials-locked.scn' \
 	'$(lab)cloud -j1 $(cloud_dir)/cloud_1.0.0_amd64.raw 01-boots' \
-	'$(lab)trixie -j1 $(trixie_disk) 02-runs' \
+	'$(lab)trixie -j1 $(trixie_disk) 02-runs 13-nothing-injected 15-systemd-crashes' \
 	'$(lab)web -j1 $(web_disk) 02-runs' \
-	'$(lab)bootctl -j1 $(demo_disk) tests/golden/bootctl.scn'
+	'$(lab)golden -j1 $(demo_disk) tests/golden/bootctl.scn tests/golden/credentials-open.scn'
 
 #: make bench        figures against the peer tools, as ratios of medians
 bench:

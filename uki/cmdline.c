@@ -19,29 +19,46 @@
 #include "lib/core/watchdog.h"
 
 /*
- * What kiln decides for every image: never stay dead after a panic, never let a
- * generator of systemd look for another root or ask questions on the console.
+ * What kiln decides for every image: never stay dead after a panic or a crash of systemd, whose
+ * name for that changed with version 256; never let a generator of systemd look for another
+ * root or ask questions on the console.
  */
-static const char fixed_words[] = "ro panic=-1 systemd.gpt_auto=no systemd.firstboot=off";
+static const char fixed_words[] = "ro panic=-1 "
+				  "systemd.crash_reboot=yes systemd.crash_action=reboot "
+				  "systemd.gpt_auto=no systemd.firstboot=off";
+
+/* Without the recipe's consent: what the machine hands over by SMBIOS or fw_cfg is not taken. */
+static const char locked_words[] = " systemd.import_credentials=no";
 
 /* Words of a recipe that would undo a promise, or be ignored without a message. */
 static const char *const refused_keys[] = {
 	"panic", "ro", "rw", "root", "rootfstype", "rootflags", "roothash", "init", "rdinit",
 	"initrd", "noinitrd", "systemd.gpt_auto", "systemd.firstboot", "systemd.verity",
+	"systemd.crash_reboot", "systemd.crash_action", "systemd.import_credentials",
 };
+
+/* Is @key the token's? Kernel and systemd take - and _ for the same. */
+static bool is_key(const struct cmdline_token *t, const char *key)
+{
+	if (t->key_len != strlen(key))
+		return false;
+	for (size_t i = 0; i < t->key_len; i++)
+		if (t->key[i] != key[i] && !(t->key[i] == '-' && key[i] == '_'))
+			return false;
+	return true;
+}
 
 static bool key_refused(const struct cmdline_token *t)
 {
 	if (t->key_len >= 5 && !memcmp(t->key, "kiln.", 5))
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(refused_keys); i++)
-		if (t->key_len == strlen(refused_keys[i]) &&
-		    !memcmp(t->key, refused_keys[i], t->key_len))
+		if (is_key(t, refused_keys[i]))
 			return true;
 	return false;
 }
 
-static int check_extra(const char *extra, struct err *err)
+static int check_extra(const char *extra, bool credentials, struct err *err)
 {
 	const char *at = extra, *end = extra + strlen(extra);
 	struct cmdline_token t;
@@ -57,6 +74,12 @@ static int check_extra(const char *extra, struct err *err)
 			return err_set(err, -EINVAL,
 				       "kernel.cmdline: '%.*s' is set by kiln, it cannot be "
 				       "changed",
+				       (int)t.key_len, t.key);
+		if (!credentials && (is_key(&t, "systemd.set_credential") ||
+				     is_key(&t, "systemd.set_credential_binary")))
+			return err_set(err, -EINVAL,
+				       "kernel.cmdline: '%.*s' does nothing without "
+				       "image.credentials",
 				       (int)t.key_len, t.key);
 	}
 	return 0;
@@ -111,14 +134,14 @@ int uki_cmdline_build(const struct uki_cmdline *c, char **ret, struct err *err)
 	r = verity_params_format(c->verity, verity, sizeof(verity));
 	if (r != VERITY_OK)
 		return err_set(err, -EINVAL, "verity parameters: %s", verity_error_text(r));
-	r = check_extra(extra, err);
+	r = check_extra(extra, c->credentials, err);
 	if (r < 0)
 		return r;
 	bytes_to_hex(c->verity->root_hash, VERITY_HASH_BYTES, root_hash);
 	buf_addf(&b, "kiln.image=%s kiln.version=%s kiln.roothash=%s kiln.verity=%s", c->image,
 		 c->version, root_hash, verity);
 	add_watchdogs(&b, c->watchdogs);
-	buf_addf(&b, " %s", fixed_words);
+	buf_addf(&b, " %s%s", fixed_words, c->credentials ? "" : locked_words);
 	extra += strspn(extra, " ");
 	if (*extra)
 		buf_addf(&b, " %s", extra);

@@ -9,6 +9,7 @@
 #ifndef UKI_UKI_H
 #define UKI_UKI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,12 +25,14 @@ struct uki_cmdline {
 	const struct verity_params *verity; /* kiln.roothash, kiln.verity */
 	unsigned watchdogs; /* kiln.watchdog: bits 1 << enum watchdog_kind the initramfs can feed */
 	const char *extra; /* recipe's kernel.cmdline; NULL or "" for none */
+	bool credentials; /* recipe's image.credentials */
 };
 
 /*
  * The command line as an owned string, read back with the parsers early init uses.
  * -EINVAL when the image's name or version is no plain word, or the recipe's part names a
- * parameter that kiln sets (kiln.*, panic, root, init...) or leaves a quote open; -E2BIG over the
+ * parameter that kiln sets (kiln.*, panic, root, init...), one that means nothing without
+ * credentials, or leaves a quote open; -E2BIG over the
  * kernel's 2048 bytes.
  */
 int uki_cmdline_build(const struct uki_cmdline *c, char **ret, struct err *err);

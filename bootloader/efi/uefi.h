@@ -14,7 +14,11 @@
 #define EFIAPI __attribute__((ms_abi))
 #if defined(__aarch64__)
 #undef EFIAPI
-#define EFIAPI/* Linux looks for its initrd at a vendor media path of this GUID. */
+#define EFIAPI/* systemd's own variables. */
+#define EFI_GUID_SYSTEMD                                                                   \
+	((EFI_GUID){ 0x8cf2644b, 0x4b0b, 0x428f,                                           \
+		     { 0x93, 0x87, 0x6d, 0x87, 0x60, 0x50, 0xdc, 0x67 } })
+/* Linux looks for its initrd at a vendor media path of this GUID. */
 #define EFI_GUID_LINUX_INITRD                                                              \
 	((EFI_GUID){ 0x5568e427, 0x68fc, 0x4f3d,                                           \
 		     { 0xac, 0x74, 0xca, 0x55, 0x52, 0x31, 0xcc, 0x68 } })
@@ -311,6 +315,10 @@ _Static_assert(offsetof(EFI_BLOCK_IO_MEDIA, last_block) == 24, "place of LastBlo
 #define EFI_GUID_LOADER                                                                    \
 	((EFI_GUID){ 0x4a67b082, 0x0a4c, 0x41cf,                                           \
 		     { 0xb6, 0xc7, 0x44, 0x0b, 0x29, 0xbb, 0x8c, 0x4f } })
+/* systemd's own variables. */
+#define EFI_GUID_SYSTEMD                                                                   \
+	((EFI_GUID){ 0x8cf2644b, 0x4b0b, 0x428f,                                           \
+		     { 0x93, 0x87, 0x6d, 0x87, 0x60, 0x50, 0xdc, 0x67 } })
 /* Linux looks for its initrd at a vendor media path of this GUID. */
 #define EFI_GUID_LINUX_INITRD                                                              \
 	((EFI_GUID){ 0x5568e427, 0x68fc, 0x4f3d,                                           \

@@ -3,7 +3,8 @@
  *
  * It starts the kernel, initramfs and command line that are sections of its own
  * image in memory, which the firmware or the selector has verified, and nothing
- * else. It does not read its LoadOptions, SMBIOS, or any file: whoever controls
+ * else. It does not read its LoadOptions, SMBIOS, or any file, and it removes the
+ * variable that systemd would take for a second command line: whoever controls
  * these must not control what runs. There is no state, no prompt, no option.
  *
  * Any error ends the program with an EFI error, so that the selector can start
@@ -72,6 +73,25 @@ static void announce(const EFI_LOADED_IMAGE *own)
 	loader_variable_set_bytes(u"StubFeatures", &features, sizeof(features));
 }
 
+/*
+ * Where Secure Boot is off, systemd reads SystemdOptions before the kernel command line: other
+ * units, another target, a shell. Anybody who was root once could have left it there.
+ */
+static EFI_STATUS remove_systemd_options(void)
+{
+	EFI_GUID vendor = EFI_GUID_SYSTEMD;
+	EFI_STATUS status;
+	size_t len = 0;
+
+	status = fw->runtime->get_variable(u"SystemdOptions", &vendor, NULL, &len, NULL);
+	if (status != EFI_BUFFER_TOO_SMALL)
+		return EFI_SUCCESS;
+	status = fw->runtime->set_variable(u"SystemdOptions", &vendor, 0, 0, NULL);
+	say("stub: EFI variable SystemdOptions: %s",
+	    EFI_ERROR(status) ? fw_status_text(status) : "removed");
+	return status;
+}
+
 EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
 
 EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
@@ -81,6 +101,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	const char *section;
 	struct uki_parts parts;
 	void *found = NULL;
+	EFI_STATUS status;
 	int r;
 
 	fw_init(table);
@@ -94,6 +115,9 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 		say("stub: %s%s%s", section, *section ? ": " : "", uki_error_text(r));
 		return EFI_LOAD_ERROR;
 	}
+	status = remove_systemd_options();
+	if (EFI_ERROR(status))
+		return status;
 	announce(own);
 	measure_parts(&parts);
 	return kernel_start(image, &parts);

@@ -46,6 +46,7 @@ static void print_image(struct json *j, const struct publish *p, const struct pu
 	json_str(j, "release", i->kernel);
 	json_str(j, "cmdline", i->cmdline);
 	json_close(j);
+	json_bool(j, "credentials", i->credentials);
 	json_open(j, "slots", '{');
 	json_u64(j, "root_bytes", i->root_slot_bytes);
 	json_u64(j, "boot_bytes", i->boot_slot_bytes);

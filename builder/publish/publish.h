@@ -18,6 +18,7 @@
 #ifndef BUILDER_PUBLISH_PUBLISH_H
 #define BUILDER_PUBLISH_PUBLISH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -79,6 +80,7 @@ struct publish_info {
 	uint64_t data_blocks, hash_start_block;
 	const char *kernel; /* uname -r; NULL: none */
 	const char *cmdline; /* NULL: none */
+	bool credentials; /* the system takes credentials from the machine */
 	const char *files_sha256; /* hash of the tree's file list; NULL: none */
 	uint64_t n_files;
 	uint64_t root_slot_bytes, boot_slot_bytes, state_bytes;

@@ -95,6 +95,7 @@ struct recipe {
 
 	/* image.setuid: absolute paths allowed setuid/setgid beyond those packages bring. */
 	struct recipe_strv allow_setuid;
+	bool credentials; /* image.credentials, default false: systemd imports credentials */
 	struct recipe_strv outputs; /* disk, qcow2; default disk */
 };
 

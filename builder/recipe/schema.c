@@ -251,6 +251,12 @@ static const struct schema_key health_keys[] = {
 static const struct schema_key image_keys[] = {
 	{ .key = "setuid", .type = SCHEMA_WORDS, AT(recipe, allow_setuid), .word = &word_path,
 	  .doc = "Files allowed to be setuid or setgid beyond those that packages bring." },
+	{ .key = "credentials", .type = SCHEMA_BOOL, AT(recipe, credentials),
+	  .default_yaml = "false",
+	  .doc = "Let systemd take credentials that the machine or its hypervisor hands over by "
+		 "SMBIOS or fw_cfg. Keys, passwords and host names can come that way, but so can "
+		 "any unit (systemd 257) or file: whoever configures the machine is then root in "
+		 "it. Otherwise an image runs what was built into it, and nothing else." },
 	{ 0 },
 };
 
@@ -303,7 +309,7 @@ static const struct schema_key recipe_keys[] = {
 	{ .key = "health", .type = SCHEMA_MAP, .object = &health_object,
 	  .doc = "When a version counts as good." },
 	{ .key = "image", .type = SCHEMA_MAP, .object = &image_object,
-	  .doc = "What the check of the finished tree allows." },
+	  .doc = "What the image allows." },
 	{ .key = "outputs", .type = SCHEMA_WORDS, AT(recipe, outputs), .word = &word_output,
 	  .default_yaml = "disk",
 	  .doc = "What is written besides the parts of a slot: the raw disk image, or also one for "

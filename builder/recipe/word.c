@@ -183,6 +183,7 @@ static const char *const own_options[] = {
 	"rdinit=",   "initrd=",	    "panic=",		"dm_mod.",	     "dm_verity.",
 	"rd.break",  "rd.systemd.", "systemd.gpt_auto", "systemd.firstboot", "systemd.verity",
 	"usrhash=",  "usr=",	    "break",		"--",		     "mount.usr",
+	"systemd.crash_reboot", "systemd.crash_action", "systemd.import_credentials",
 };
 
 /* True when the option of @len bytes at @p begins with @own; - and _ are one to the readers. */

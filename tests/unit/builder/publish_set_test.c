@@ -61,6 +61,7 @@ static const struct publish_input inputs[] = { { "kiln", "0.1", NULL }, { "lock"
 static const struct publish_info info = {
 	.suite = "bookworm", .epoch_s = 1700000000, .root_hash = HEX64, .salt = "07",
 	.data_blocks = 200, .hash_start_block = 1, .kernel = "6.1", .cmdline = "ro \"x\"",
+	.credentials = true,
 	.packages = packages, .n_packages = 2, .inputs = inputs, .n_inputs = 2,
 };
 
@@ -268,6 +269,7 @@ static void the_documents_depend_on_their_inputs_alone(void **state)
 	assert_string_equal(spdx, spdx2);
 	assert_non_null(strstr(one, "\"root_hash\": \"" HEX64 "\""));
 	assert_non_null(strstr(one, "\"cmdline\": \"ro \\\"x\\\"\""));
+	assert_non_null(strstr(one, "\"credentials\": true,"));
 	assert_true(strstr(one, "libstdc++6") < strstr(one, "zlib1g")); /* sorted */
 	assert_non_null(strstr(spdx, "\"created\": \"2023-11-14T22:13:20Z\""));
 	assert_non_null(strstr(spdx, "\"SPDXRef-Package-libstdc.x2b.x2b6-amd64\""));

@@ -38,8 +38,26 @@ static void the_command_line_is_contract_order(void **state)
 	assert_string_equal(line,
 			    "kiln.image=web kiln.version=1.4.0 kiln.roothash=1122"
 			    "0000000000000000000000000000000000000000000000000000000000ff "
-			    "kiln.verity=300,1,deadbeef ro panic=-1 systemd.gpt_auto=no "
-			    "systemd.firstboot=off console=ttyS0 quiet");
+			    "kiln.verity=300,1,deadbeef ro panic=-1 systemd.crash_reboot=yes "
+			    "systemd.crash_action=reboot systemd.gpt_auto=no "
+			    "systemd.firstboot=off systemd.import_credentials=no "
+			    "console=ttyS0 quiet");
+}
+
+static void credentials_are_taken_only_where_the_recipe_says_so(void **state)
+{
+	struct uki_cmdline c = { .image = "web", .version = "1", .verity = &verity,
+				 .extra = "systemd.set_credential=a:b", .credentials = true };
+	_cleanup_free_ char *line = NULL;
+
+	(void)state;
+	assert_int_equal(uki_cmdline_build(&c, &line, &err), 0);
+	assert_null(strstr(line, "import_credentials"));
+	assert_non_null(strstr(line, "firstboot=off systemd.set_credential=a:b"));
+	c.credentials = false;
+	assert_int_equal(uki_cmdline_build(&c, &line, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "'systemd.set_credential' does nothing without "
+					 "image.credentials"));
 }
 
 static void the_watchdogs_of_the_initramfs_are_named(void **state)
@@ -84,6 +102,12 @@ static void a_recipe_cannot_undo_what_kiln_decides(void **state)
 		{ "1", "kiln.watchdog=iTCO", "'kiln.watchdog' is set by kiln", -EINVAL },
 		{ "1", "quiet panic=0", "'panic' is set by kiln", -EINVAL },
 		{ "1", "init=/bin/sh", "'init' is set by kiln", -EINVAL },
+		{ "1", "systemd.import_credentials=yes", "is set by kiln", -EINVAL },
+		{ "1", "systemd.import-credentials=yes", "is set by kiln", -EINVAL },
+		{ "1", "systemd.crash_reboot=no", "is set by kiln", -EINVAL },
+		{ "1", "systemd.crash-action=freeze", "is set by kiln", -EINVAL },
+		{ "1", "systemd.gpt-auto=yes", "is set by kiln", -EINVAL },
+		{ "1", "systemd.set-credential-binary=a:b", "without image.credentials", -EINVAL },
 		{ "1", "quiet -- sh", "'--'", -EINVAL },
 		{ "1", "a=\"b", "kernel.cmdline: ", -EINVAL },
 		{ "1 kiln.verity=1,1,00", NULL, "no plain word", -EINVAL },
@@ -292,6 +316,7 @@ int main(void)
 		cmocka_unit_test(the_command_line_is_contract_order),
 		cmocka_unit_test(the_watchdogs_of_the_initramfs_are_named),
 		cmocka_unit_test(an_unknown_watchdog_does_not_get_lost),
+		cmocka_unit_test(credentials_are_taken_only_where_the_recipe_says_so),
 		cmocka_unit_test(a_recipe_cannot_undo_what_kiln_decides),
 		cmocka_unit_test(appended_sections_follow_the_image),
 		cmocka_unit_test(a_stub_without_room_or_with_the_section_is_refused),

@@ -241,6 +241,37 @@ static EFI_STATUS EFIAPI output(EFI_TEXT_OUTPUT *self, const CHAR16 *text)
 	return EFI_SUCCESS;
 }
 
+static struct fake_variable *find_variable(const char *name, const EFI_GUID *vendor)
+{
+	for (unsigned i = 0; i < fake.n_variables; i++)
+		if (!strcmp(fake.variable[i].name, name) &&
+		    same_guid(&fake.variable[i].vendor, vendor))
+			return &fake.variable[i];
+	return NULL;
+}
+
+static EFI_STATUS remove_variable(const char *name, const EFI_GUID *vendor)
+{
+	struct fake_variable *v = find_variable(name, vendor);
+
+	if (!v)
+		return EFI_NOT_FOUND;
+	if (fake.variables_locked)
+		return EFI_WRITE_PROTECTED;
+	v->name[0] = 0;
+	return EFI_SUCCESS;
+}
+
+void fake_set_variable(EFI_GUID vendor, const char *name, const char *value)
+{
+	struct fake_variable *v = &fake.variable[fake.n_variables++];
+
+	strncpy(v->name, name, sizeof(v->name) - 1);
+	v->vendor = vendor;
+	v->len = strlen(value);
+	memcpy(v->value, value, v->len);
+}
+
 static EFI_STATUS EFIAPI set_variable(const CHAR16 *name, const EFI_GUID *vendor,
 				      uint32_t attributes, size_t size, const void *data)
 {
@@ -249,10 +280,13 @@ static EFI_STATUS EFIAPI set_variable(const CHAR16 *name, const EFI_GUID *vendor
 	char text[64];
 
 	narrow(name, text, sizeof(text));
+	if (!size && !attributes)
+		return remove_variable(text, vendor);
 	if (!same_guid(vendor, &loader) || size > sizeof(v->value) || fake_variable(text) ||
 	    fake.n_variables == FAKE_VARIABLES_MAX)
 		abort();
 	memcpy(v->name, text, sizeof(text));
+	v->vendor = *vendor;
 	memcpy(v->value, data, size);
 	v->len = size;
 	v->attributes = attributes;
@@ -265,11 +299,10 @@ static EFI_STATUS EFIAPI get_variable(const CHAR16 *name, const EFI_GUID *vendor
 {
 	char text[64];
 
-	(void)vendor;
 	(void)attributes;
 	(void)data;
 	narrow(name, text, sizeof(text));
-	if (!fake_variable(text))
+	if (!find_variable(text, vendor))
 		return EFI_NOT_FOUND;
 	if (*size)
 		abort();

@@ -22,7 +22,8 @@ enum {
 };
 
 struct fake_variable {
-	char name[64]; /* both as ASCII */
+	char name[64]; /* as ASCII; "" once removed */
+	EFI_GUID vendor;
 	uint8_t value[256];
 	size_t len;
 	uint32_t attributes;
@@ -53,6 +54,7 @@ struct fake_firmware {
 	} allocation[FAKE_ALLOCATIONS_MAX];
 	struct fake_variable variable[FAKE_VARIABLES_MAX];
 	unsigned n_variables;
+	bool variables_locked; /* what is there cannot be removed */
 	char said[FAKE_CONSOLE_MAX];
 	size_t said_len;
 	EFI_TCG2 tcg;
@@ -83,6 +85,9 @@ EFI_HANDLE fake_install(EFI_HANDLE handle, EFI_GUID guid, void *interface);
 /* How many protocols are installed, pages handed out. */
 unsigned fake_count_protocols(void);
 size_t fake_count_pages(void);
+
+/* Set a variable before the boot, as whoever was here earlier. */
+void fake_set_variable(EFI_GUID vendor, const char *name, const char *value);
 
 /* The variable @name, or NULL; its text value as ASCII. */
 const struct fake_variable *fake_variable(const char *name);

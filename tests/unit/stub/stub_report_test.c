@@ -127,8 +127,7 @@ static void what_a_boot_loader_said_is_not_overwritten(void **state)
 	(void)state;
 	own.device = fake_install(NULL, EFI_GUID_DEVICE_PATH, device);
 	for (unsigned i = 0; i < 3; i++)
-		strcpy(fake.variable[i].name, names[i]);
-	fake.n_variables = 3;
+		fake_set_variable(EFI_GUID_LOADER, names[i], "x");
 	/* The fake firmware aborts when a variable is set twice. */
 	assert_true(run() == KERNEL_STATUS);
 	assert_non_null(fake_variable("StubInfo"));

@@ -37,6 +37,27 @@ static void load_options_and_the_boot_device_are_not_passed_on(void **state)
 	assert_null(seen.loaded.file_path);
 }
 
+/* systemd's second command line is gone before systemd runs; if not, the kernel does not. */
+static void systemds_options_do_not_survive(void **state)
+{
+	run();
+	assert_false(said("SystemdOptions"));
+	setup(state);
+	fake_set_variable(EFI_GUID_SYSTEMD, "SystemdOptions", "systemd.unit=emergency.target");
+	fake_set_variable(EFI_GUID_GLOBAL_VARIABLE, "SystemdOptions", "not systemd's");
+	assert_true(run() == KERNEL_STATUS);
+	assert_int_equal(seen.n_started, 1);
+	assert_string_equal(fake.variable[0].name, "");
+	assert_string_equal(fake.variable[1].name, "SystemdOptions");
+	assert_true(said("kiln: stub: EFI variable SystemdOptions: removed"));
+	setup(state);
+	fake_set_variable(EFI_GUID_SYSTEMD, "SystemdOptions", "systemd.unit=emergency.target");
+	fake.variables_locked = true;
+	assert_true(run() == EFI_WRITE_PROTECTED);
+	assert_int_equal(seen.n_started, 0);
+	assert_true(said("kiln: stub: EFI variable SystemdOptions: write protected"));
+}
+
 static void the_longest_command_line_arrives_whole(void **state)
 {
 	(void)state;
@@ -224,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(the_kernel_gets_the_command_line_and_initramfs_of_the_uki),
 		CASE(load_options_and_the_boot_device_are_not_passed_on),
+		CASE(systemds_options_do_not_survive),
 		CASE(the_longest_command_line_arrives_whole),
 		CASE(a_kernel_that_exits_ends_the_stub_with_its_status),
 		CASE(other_programs_exit_as_ever),
