@@ -21,6 +21,8 @@
 #define WATCHDOG_S 120 /* the firmware's, over reading one slot and over the UKI's stub */
 #define PAUSE_FIRST_S 5
 #define PAUSE_DOUBLINGS_MAX 4
+#define READ_RETRIES 5
+#define READ_RETRY_MS 1000
 
 /* Generation numbers that Secure Boot revocation (SBAT) compares; shim reads them. */
 __attribute__((used, section(".sbat"))) static const char sbat[] =
@@ -75,6 +77,31 @@ static void rebuild(const struct slot_place *place)
 	    known[1] ? known[1]->version : "empty");
 }
 
+static bool state_readable(void)
+{
+	static uint8_t record[BS_RECORD_BYTES];
+
+	for (unsigned int copy = 0; copy < BS_COPIES; copy++)
+		if (disk_state_ops.read(&state_range, BS_COPY_OFFSET(copy), record, sizeof(record)))
+			return false;
+	return true;
+}
+
+/*
+ * What the disk cannot read at once is not lost yet. What it cannot read at all is best written
+ * anew: that is how a disk gets rid of a bad sector.
+ */
+static int load_patiently(void)
+{
+	int r = bs_load(&state_disk, &disk_state_ops, &bs);
+
+	for (unsigned int i = 0; i < READ_RETRIES && r == BS_E_LOST && !state_readable(); i++) {
+		fw_pause_ms(READ_RETRY_MS);
+		r = bs_load(&state_disk, &disk_state_ops, &bs);
+	}
+	return r;
+}
+
 static void load_state(const struct slot_place *place)
 {
 	struct gpt_partition p;
@@ -90,7 +117,7 @@ static void load_state(const struct slot_place *place)
 	state_range.offset_bytes = gpt_offset_bytes(&gpt, &p);
 	state_range.size_bytes = BS_PARTITION_BYTES;
 	disk_state_ops = owndisk_ops(&state_range);
-	r = bs_load(&state_disk, &disk_state_ops, &bs);
+	r = load_patiently();
 	storable = r != BS_E_NEWER;
 	if (!r)
 		return;

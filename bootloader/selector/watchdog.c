@@ -113,5 +113,4 @@ void watchdog_disarm(void)
 	say("watchdog: %s %s", watchdog_name(armed),
 	    drivers[armed]->disarm(&devices[armed]) ? "disarmed" : "CANNOT BE DISARMED");
 	armed = WATCHDOG_KINDS;
-	tell(u"WatchdogArmed", "");
 }

@@ -96,12 +96,14 @@ static void a_state_that_cannot_be_stored_starts_no_trial(void **unused)
 {
 	static const struct {
 		EFI_STATUS status;
-		bool vanish;
+		bool vanish, read_only;
 		const char *why;
 	} faults[] = {
-		{ EFI_WRITE_PROTECTED, false, "not stored: the disk is read-only" },
-		{ EFI_ERROR_BIT | 7, false, "not stored: input/output error" },
-		{ EFI_SUCCESS, true, "not stored: the boot state did not read back as written" },
+		{ EFI_WRITE_PROTECTED, false, false, "not stored: the disk is read-only" },
+		{ EFI_SUCCESS, false, true, "not stored: the disk is read-only" },
+		{ EFI_ERROR_BIT | 7, false, false, "not stored: input/output error" },
+		{ EFI_SUCCESS, true, false,
+		  "not stored: the boot state did not read back as written" },
 	};
 
 	(void)unused;
@@ -109,6 +111,7 @@ static void a_state_that_cannot_be_stored_starts_no_trial(void **unused)
 		new_machine(3);
 		m->write_status = faults[i].status;
 		m->writes_vanish = faults[i].vanish;
+		m->read_only = faults[i].read_only;
 		for (unsigned int boots = 0; boots < 3; boots++) {
 			assert_started(0);
 			assert_false(m->counted);
@@ -117,10 +120,17 @@ static void a_state_that_cannot_be_stored_starts_no_trial(void **unused)
 		}
 		assert_int_equal(state().slot[1].tries_left, 3);
 	}
-	/* With no slot that ever proved itself nothing is started at all. */
-	new_machine(3);
+	/* It is the stored state that decides, not the one that could not be stored. */
+	new_machine(0);
 	struct bs bs = state();
 
+	bs.slot[1].unconfirmed = bs.slot[1].tries_max - 1;
+	state_put(&bs);
+	m->write_status = EFI_WRITE_PROTECTED;
+	assert_started(1);
+	/* With no slot that ever proved itself nothing is started at all. */
+	new_machine(3);
+	bs = state();
 	bs.slot[0] = (struct bs_slot){ 0 };
 	state_put(&bs);
 	m->write_status = EFI_WRITE_PROTECTED;
@@ -251,6 +261,27 @@ static void a_lost_state_is_rebuilt_knowingly(void **unused)
 	ASSERT_SAID("rebuilt: slot a empty, slot b 1");
 }
 
+/* A disk that cannot read today: what it holds is not given up for what is guessed. */
+static void a_state_that_cannot_be_read_survives(void **unused)
+{
+	(void)unused;
+	new_machine(0);
+	m->state_unreadable = 4;
+	assert_started(1);
+	assert_true(m->counted);
+	assert_false(said("rebuilt"));
+	m->state_unreadable = NEVER;
+	assert_started(0);
+	assert_false(m->counted);
+	assert_in_range(m->clock_us / 1000000, 5, 10);
+	ASSERT_SAID("both copies of the boot state are unreadable", "rebuilt",
+		    "not stored: input/output error", "slot a: trying, not counted");
+	m->state_unreadable = 0;
+	assert_true(state().slot[0].good && state().slot[1].good);
+	assert_started(1);
+	assert_true(m->counted);
+}
+
 /* Where nothing can be counted any ready slot is better than none, as nobody knows which is good. */
 static void without_a_state_partition_it_boots_uncounted(void **unused)
 {
@@ -285,6 +316,7 @@ static void a_newer_state_is_never_written(void **unused)
 	assert_started(0);
 	assert_int_equal(m->operations, 0);
 	ASSERT_SAID("written by a newer kiln", "slot a: trying, not counted");
+	assert_false(said("not stored"));
 }
 
 static void a_one_shot_slot_is_started_once(void **unused)
@@ -350,6 +382,19 @@ static void a_lasting_variable_in_the_way_is_replaced(void **unused)
 	assert_false(m->lasting_variable);
 }
 
+/* Names and versions come from the disk: no escape sequence gets through to a terminal. */
+static void texts_from_outside_cannot_control_the_console(void **unused)
+{
+	char out[32];
+
+	(void)unused;
+	text_format(out, sizeof(out), "%s|%x|%u", "a\x1b[2J\n\x7f\xff", (uint64_t)0xbeef,
+		    (uint64_t)7);
+	assert_string_equal(out, "a?[2J???|beef|7");
+	text_format(out, 6, "%s", "longer than that");
+	assert_string_equal(out, "longe");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,10 +406,12 @@ int main(void)
 		cmocka_unit_test(with_both_slots_dead_it_waits_and_resets_and_loses_nothing),
 		cmocka_unit_test(either_copy_of_the_table_will_do),
 		cmocka_unit_test(a_lost_state_is_rebuilt_knowingly),
+		cmocka_unit_test(a_state_that_cannot_be_read_survives),
 		cmocka_unit_test(without_a_state_partition_it_boots_uncounted),
 		cmocka_unit_test(a_newer_state_is_never_written),
 		cmocka_unit_test(a_one_shot_slot_is_started_once),
 		cmocka_unit_test(every_reason_to_pass_a_slot_over_is_said),
+		cmocka_unit_test(texts_from_outside_cannot_control_the_console),
 		cmocka_unit_test(a_lasting_variable_in_the_way_is_replaced),
 	};
 

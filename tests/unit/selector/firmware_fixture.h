@@ -74,7 +74,10 @@ static bool range_unreadable(uint64_t at, size_t size)
 	for (unsigned int slot = 0; slot < BS_SLOTS; slot++)
 		if (m->unreadable[slot] && at + size > BOOT_AT(slot) && at < BOOT_AT(slot + 1))
 			return true;
-	return m->state_unreadable && at + size > STATE_AT && at < STATE_AT + MIB;
+	if (!m->state_unreadable || at + size <= STATE_AT || at >= STATE_AT + MIB)
+		return false;
+	m->state_unreadable -= m->state_unreadable != NEVER;
+	return true;
 }
 
 static EFI_STATUS EFIAPI read_blocks(EFI_BLOCK_IO *self, uint32_t id, EFI_LBA lba, size_t size,
@@ -372,6 +375,7 @@ static _Noreturn void run_firmware(void)
 	le32_store(xsdt + 4, m->wdat ? 44 : 36);
 	le64_store(xsdt + 36, (uint64_t)(uintptr_t)wdat_table);
 	memcpy(cache, m->disk, DISK_BYTES);
+	media.read_only = m->read_only;
 	esb_lock = m->esb_locked;
 	tco[4] = 0x800; /* halted */
 	tco[3] = m->tco_timed_out ? 2 : 0;
@@ -485,6 +489,7 @@ static int new_machine(unsigned int tries)
 					     "boot-b" };
 	static struct gpt gpt;
 	static uint8_t scratch[GPT_HEAD_BYTES(SECTOR)];
+	static struct bs_disk disk;
 	const struct guid id = { { 1 } };
 	struct bs bs;
 
@@ -515,7 +520,7 @@ static int new_machine(unsigned int tries)
 			.image = put_uki(slot, ""),
 		};
 	}
-	state_put(&bs);
+	assert_int_equal(bs_create(&disk, &state_ops, &bs), BS_OK);
 	return 0;
 }
 

@@ -29,8 +29,9 @@ struct machine {
 	enum behaviour behaviour[BS_SLOTS];
 	EFI_STATUS load_status[BS_SLOTS];
 	bool unreadable[BS_SLOTS]; /* reads in its boot partition fail */
-	bool state_unreadable;
+	uint32_t state_unreadable; /* so many reads of the boot state fail */
 	EFI_STATUS write_status; /* of every write */
+	bool read_only; /* the disk says so */
 	bool writes_vanish; /* they are said to have worked */
 	bool no_memory; /* for anything as large as a UKI */
 	uint32_t cut_at; /* power fails at this write or flush, counted from 0 */
