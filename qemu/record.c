@@ -19,29 +19,25 @@ static void keep(struct record_boot *b, const struct bs_boot *start)
 	b->start[b->n++] = *start;
 }
 
-/* The boot in which the start @number was made, or NULL. */
+/*
+ * The boot in which the start @number was made, or NULL. The newest comes first: behind a
+ * boot that begins at 0 again nothing is found, and older boots keep what they have.
+ */
 static struct record_boot *boot_of(struct record *r, uint64_t number)
 {
-	for (unsigned i = r->n; i > 0 && !r->boot[i - 1].closed; i--)
+	for (unsigned i = r->n; i > 0; i--)
 		if (number > r->boot[i - 1].after)
 			return &r->boot[i - 1];
 	return NULL;
-}
-
-/* The numbers start again: what older boots are called now belongs to others. */
-static void close_older(struct record *r)
-{
-	for (unsigned i = 0; i + 1 < r->n; i++)
-		r->boot[i].closed = true;
-	r->boot[r->n - 1].after = 0;
 }
 
 void record_look(struct record *r, const struct bs *bs)
 {
 	if (!r->n || !bs)
 		return;
+	/* The state was lost and is another one: its numbers start again. */
 	if (bs->boots < r->boot[r->n - 1].after)
-		close_older(r);
+		r->boot[r->n - 1].after = 0;
 	for (unsigned i = BS_RING_MAX; i > 0; i--) {
 		const struct bs_boot *start = &bs->ring[i - 1];
 		struct record_boot *b = start->number ? boot_of(r, start->number) : NULL;
@@ -60,6 +56,4 @@ void record_begin(struct record *r, const struct bs *bs)
 		r->dropped++;
 	}
 	r->boot[r->n++] = (struct record_boot){ .after = bs ? bs->boots : 0 };
-	if (!bs)
-		close_older(r);
 }

@@ -13,7 +13,6 @@
 #ifndef QEMU_RECORD_H
 #define QEMU_RECORD_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/core/bootstate.h"
@@ -22,8 +21,7 @@
 #define RECORD_STARTS_MAX 4
 
 struct record_boot {
-	uint64_t after; /* the boot counter when it began */
-	bool closed; /* the state was lost later: its numbers mean other boots now */
+	uint64_t after; /* the boot counter when it began; 0 when the state was lost, too */
 	struct bs_boot start[RECORD_STARTS_MAX]; /* oldest first */
 	unsigned n;
 };

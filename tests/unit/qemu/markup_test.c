@@ -47,6 +47,28 @@ static void text_stays_text(void **state)
 	}
 }
 
+static void what_may_be_shown_has_exact_bounds(void **state)
+{
+	static const struct {
+		uint32_t first, last; /* not shown; what is beside is */
+	} rows[] = {
+		{ 0x7f, 0x9f },	    { 0x61c, 0x61c },	{ 0x200e, 0x200f },   { 0x2028, 0x202e },
+		{ 0x2066, 0x2069 }, { 0xfdd0, 0xfdef }, { 0xfeff, 0xfeff },   { 0xfffe, 0xffff },
+		{ 0x1fffe, 0x1ffff },
+	};
+
+	(void)state;
+	assert_false(markup_shows(0));
+	assert_false(markup_shows(31));
+	assert_true(markup_shows(32));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_true(markup_shows(rows[i].first - 1));
+		assert_true(markup_shows(rows[i].last + 1));
+		for (uint32_t code = rows[i].first; code <= rows[i].last; code++)
+			assert_false(markup_shows(code));
+	}
+}
+
 static void a_nul_ends_nothing(void **state)
 {
 	struct buf b = BUF_INIT;
@@ -121,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_stays_text),
+		cmocka_unit_test(what_may_be_shown_has_exact_bounds),
 		cmocka_unit_test(a_nul_ends_nothing),
 		cmocka_unit_test(a_path_is_never_an_address),
 		cmocka_unit_test(what_was_said_has_no_colours),

@@ -231,6 +231,37 @@ static void html_draws_phases_in_proportion(void **state)
 	buf_done(&b);
 }
 
+static void a_fallback_is_one_line_of_time(void **state)
+{
+	struct timeline *t = &cases[1].result.timeline;
+	const char *chart, *second;
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	/* 4 s until a reset in the firmware, 12 s until the confirm, 4 s of running. */
+	timeline_start(t, 1000);
+	timeline_start(t, 5000);
+	timeline_line(t, 17000, "kiln-health: confirmed slot b");
+	timeline_stop(t, 21000, TIMELINE_CUT);
+	report_html(&report, &b);
+	assert_non_null(strstr(b.data, " x='0.00%' width='20.00%'><title>firmware, 4.0 s</title></rect>"
+				       "<rect class='piece stopped'"));
+	assert_non_null(strstr(b.data, " x='20.00%' width='60.00%'><title>systemd, 12.0 s</title></rect>"));
+	assert_non_null(strstr(b.data, " x='80.00%' width='20.00%'><title>running, 4.0 s</title></rect>"));
+	/* The chart: the longest way first, up to the confirm. */
+	chart = strstr(b.data, "<div class='chart'>");
+	assert_non_null(chart);
+	second = strstr(chart, "<a href='#s1'>01-a</a>");
+	assert_non_null(second);
+	assert_in_range(strstr(chart, "<a href='#s2'>02-b</a>") - b.data, chart - b.data, second - b.data);
+	assert_in_range(strstr(chart, " x='0.00%' width='25.00%'><title>a boot that was not confirmed, 4.0 s<") -
+				b.data,
+			chart - b.data, second - b.data);
+	assert_non_null(strstr(chart, " x='25.00%' width='75.00%'><title>a boot until it was confirmed, 12.0 s<"));
+	assert_non_null(strstr(second, " x='0.00%' width='56.25%'><title>a boot until it was confirmed, 9.0 s<"));
+	buf_done(&b);
+}
+
 static void how_a_boot_ended_in_words(void **state)
 {
 	static const struct {
@@ -351,6 +382,7 @@ int main(void)
 		cmocka_unit_test_setup(html_concludes_what_the_exit_status_says, make_report),
 		cmocka_unit_test_setup(a_run_broken_off_has_not_passed, make_report),
 		cmocka_unit_test_setup(html_draws_phases_in_proportion, make_report),
+		cmocka_unit_test_setup(a_fallback_is_one_line_of_time, make_report),
 		cmocka_unit_test(how_a_boot_ended_in_words),
 		cmocka_unit_test(durations_are_said_as_people_do),
 		cmocka_unit_test(base64_is_rfc_4648),
