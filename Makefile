@@ -91,6 +91,9 @@ $(O)/obj/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(HOST_CFLAGS) -MMD -MP -MF $@.d -c $< -o $@
 
+# It carries the style sheet in itself.
+$(O)/obj/qemu/report_style.o: qemu/report.css
+
 define archive
 	@mkdir -p $(@D); rm -f $@
 	$(call say,AR,$@)$(AR) qcsD $@ $^

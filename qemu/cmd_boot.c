@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <langinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,11 +100,6 @@ static int join_command(int n, char **words, char **ret, struct err *err)
 		return 0;
 	*ret = buf_take(&b);
 	return *ret ? 0 : err_oom(err);
-}
-
-static bool unicode_wanted(void)
-{
-	return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
 static int ran_out(struct boot_run *run, const char *what, struct err *err)
@@ -213,7 +207,7 @@ static int report(struct boot_run *run, struct err *err)
 	} else if (run->opts->timeline && run->vm.timeline.n) {
 		if (run->vm.tap)
 			buf_addc(&b, '\n');
-		timeline_text_all(&run->vm.timeline, BAR_WIDTH, unicode_wanted(), &b);
+		timeline_text_all(&run->vm.timeline, BAR_WIDTH, console_unicode(), &b);
 	}
 	if (!buf_ok(&b))
 		return err_oom(err);

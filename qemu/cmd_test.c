@@ -2,8 +2,8 @@
  * kiln test IMAGE [SCENARIO...]: play scenarios on copies of an image.
  *
  * Each scenario runs in a process of its own, so that a crash of one is the
- * failure of one. Results go to stdout as they come and, as JUnit XML with logs
- * and timelines, into the output directory.
+ * failure of one. A line tells of each as it ends, a table of all at the end; logs,
+ * timelines, JUnit XML and an HTML page go into the output directory.
  */
 #include "qemu/cmd.h"
 
@@ -18,9 +18,9 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "lib/base/atomic_file.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/data.h"
@@ -28,7 +28,10 @@
 #include "lib/base/io.h"
 #include "lib/base/log.h"
 #include "lib/base/path.h"
+#include "qemu/clock.h"
 #include "qemu/console.h"
+#include "qemu/firmware.h"
+#include "qemu/offdisk.h"
 #include "qemu/play.h"
 #include "qemu/prepare.h"
 #include "qemu/report.h"
@@ -40,7 +43,7 @@
 struct test_options {
 	const char *output, *firmware, *accel, *cache, *disk, *faults, *next;
 	uint64_t jobs, slow, memory;
-	bool no_ssh, keep, list, narrate;
+	bool no_ssh, keep, list, narrate, json;
 };
 
 #define OPT(name_, letter_, kind_, value_, help_, field_)                                        \
@@ -49,7 +52,7 @@ struct test_options {
 	}
 
 static const struct arg_option options[] = {
-	OPT("output", 'o', ARG_STR, "DIR", "logs, timelines and junit.xml (./kiln-test)", output),
+	OPT("output", 'o', ARG_STR, "DIR", "logs, report.html and junit.xml (./kiln-test)", output),
 	OPT("faults", 0, ARG_STR, "NAMES",
 	    "prove the fallback: all, or kinds of faults separated by commas", faults),
 	OPT("next", 0, ARG_STR, "IMAGE", "the version that scenarios install as `next`", next),
@@ -59,6 +62,7 @@ static const struct arg_option options[] = {
 	OPT("no-ssh", 0, ARG_FLAG, NULL, "the image has no ssh server: skip what needs one",
 	    no_ssh),
 	OPT("keep", 0, ARG_FLAG, NULL, "keep the disk of a scenario that failed", keep),
+	OPT("json", 0, ARG_FLAG, NULL, "all results as JSON on stdout", json),
 	OPT("list", 0, ARG_FLAG, NULL, "name the scenarios, run none", list),
 	OPT("memory", 'm', ARG_SIZE, "SIZE", "memory where a scenario names none (1G)", memory),
 	OPT("disk", 0, ARG_STR, "BUS", "virtio (default), nvme or ahci", disk),
@@ -85,6 +89,9 @@ struct run {
 	struct scenario *scenario[CASES_MAX];
 	struct report_case cases[CASES_MAX];
 	unsigned n;
+	struct report report;
+	struct firmware firmware;
+	FILE *lines; /* where a line for each scenario goes as it ends */
 	struct job job[JOBS_MAX];
 };
 
@@ -194,6 +201,9 @@ static void child(const struct run *run, unsigned idx, const char *dir, int fd)
 	struct play_result result;
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* Then stdout is for JSON alone. */
+	if (run->opts->json)
+		dup2(STDERR_FILENO, STDOUT_FILENO);
 	o.output = dir;
 	play(run->scenario[idx], &o, &result);
 	_exit(io_write_all(fd, &result, sizeof(result)) < 0 ? 1 : 0);
@@ -222,7 +232,7 @@ static int start(struct run *run, unsigned idx, struct job *job, struct err *err
 	return 0;
 }
 
-static void finish(struct job *job)
+static void finish(const struct run *run, struct job *job)
 {
 	_cleanup_buf_ struct buf line = BUF_INIT;
 	struct play_result result;
@@ -240,8 +250,8 @@ static void finish(struct job *job)
 		;
 	job->pid = 0;
 	report_line(job->c, &line);
-	fputs(line.data ? line.data : "", stdout);
-	fflush(stdout);
+	fputs(line.data ? line.data : "", run->lines);
+	fflush(run->lines);
 }
 
 /* Wait until one child is done. */
@@ -260,7 +270,7 @@ static void wait_one(struct run *run)
 					kill(run->job[i].pid, SIGTERM);
 	for (unsigned i = 0; i < JOBS_MAX; i++)
 		if (f[i].revents)
-			finish(&run->job[i]);
+			finish(run, &run->job[i]);
 }
 
 static unsigned running(const struct run *run, struct job **ret_free)
@@ -296,29 +306,43 @@ static int play_all(struct run *run, struct err *err)
 
 /* ---- the verb ------------------------------------------------------------------------ */
 
-static int write_junit(const struct run *run, const char *image, struct err *err)
+/* What the image's boot state says each slot holds; nothing for a disk of another kind. */
+static void look_at_slots(struct report *r)
 {
-	_cleanup_free_ char *path = path_join(run->opts->output, "junit.xml");
-	_cleanup_buf_ struct buf b = BUF_INIT;
+	_cleanup_offdisk_ struct offdisk *d = offdisk_open(r->image, false, NULL);
+	_cleanup_offstate_ struct offstate *s = d ? offdisk_state(d, NULL) : NULL;
 
-	report_junit(image, run->cases, run->n, &b);
-	if (!path || !buf_ok(&b))
-		return err_oom(err);
-	return atomic_file_write(path, b.data, b.len, 0644, err);
+	for (unsigned i = 0; s && i < BS_SLOTS; i++)
+		if (s->bs.slot[i].status == BS_READY)
+			r->slot[i] = s->bs.slot[i].image;
 }
 
 /* The accelerator is probed once, here, and not by every child. */
 static int settle(struct run *run, const char *image, struct err *err)
 {
 	const struct test_options *o = run->opts;
+	const char *why, *ci = getenv("CI");
 	enum accel accel;
-	const char *why;
 	int r = accel_choose(o->accel, &accel, &why, err);
 
 	if (r < 0)
 		return r;
 	if (why)
 		log_step("emulating", "%s; this is slower but the same", why);
+	if (firmware_find(o->firmware, &run->firmware, err) < 0)
+		return -ENOENT;
+	run->report = (struct report){
+		.image = image,
+		.output = o->output,
+		.accel = accel_name(accel),
+		.accel_why = why,
+		.firmware = run->firmware.code,
+		.started = time(NULL),
+		.cases = run->cases,
+		.n = run->n,
+		.strict = ci && !strcmp(ci, "true"),
+	};
+	look_at_slots(&run->report);
 	run->play = (struct play_options){
 		.slow = o->slow,
 		.no_ssh = o->no_ssh ? "the image has no ssh server" : ssh_obstacle(image),
@@ -351,24 +375,26 @@ static int name_cases(struct run *run, struct err *err)
 					       s->name);
 		if (!log)
 			return err_oom(err);
-		run->cases[i] =
-			(struct report_case){ .name = s->name, .title = s->title, .log = log };
+		run->cases[i] = (struct report_case){
+			.name = s->name,
+			.title = s->title,
+			.log = log,
+			.result = { .verdict = VERDICT_SKIPPED,
+				    .why = "the run ended before it was played" },
+		};
+		(void)io_read_file(s->file, SCENARIO_BYTES_MAX, &run->cases[i].source, NULL, NULL);
 	}
 	return 0;
 }
 
-static int verdict_of(const struct run *run)
+static int verdict_of(const struct report *r)
 {
-	struct report_totals t = report_count(run->cases, run->n);
-	const char *ci = getenv("CI");
-	bool strict = ci && !strcmp(ci, "true");
+	struct report_totals t = report_count(r);
 
-	printf("%u passed, %u failed, %u skipped; traces in %s\n", t.passed, t.failed, t.skipped,
-	       run->opts->output);
 	if (t.skipped)
 		log_warning("%u scenario%s did not run%s", t.skipped, t.skipped == 1 ? "" : "s",
-			    strict ? ", which fails under CI" : "");
-	return t.failed || !t.passed || (strict && t.skipped) ? EXIT_FAILED : EXIT_OK;
+			    r->strict ? ", which fails under CI" : "");
+	return report_conclusion(r) == VERDICT_PASSED ? EXIT_OK : EXIT_FAILED;
 }
 
 /* The disk many scenarios start from is made once, before any of them runs. */
@@ -395,6 +421,50 @@ static int prepare(struct run *run, struct err *err)
 	return r < 0 ? err_add(err, r, "the image itself") : 0;
 }
 
+static int tell(const struct run *run, struct err *err)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	if (run->opts->json) {
+		report_json(&run->report, &b);
+	} else {
+		buf_addc(&b, '\n');
+		report_table(&run->report, console_unicode(), &b);
+		buf_addf(&b, "report: %s/report.html\n", run->opts->output);
+	}
+	if (!buf_ok(&b))
+		return err_oom(err);
+	fflush(stdout);
+	return io_write_all(STDOUT_FILENO, b.data, b.len) < 0
+		       ? err_set(err, -EIO, "cannot write the results")
+		       : 0;
+}
+
+/* All that takes time. What was played before it broke off is reported, too. */
+static int play_and_report(struct run *run, struct err *err)
+{
+	uint64_t start = clock_now_ms();
+	int r;
+
+	report_remove(run->opts->output);
+	r = prepare(run, err);
+	if (r == 0)
+		r = play_all(run, err);
+	if (run->confirmed && !run->opts->keep)
+		(void)unlink(run->confirmed);
+	run->report.wall_ms = clock_now_ms() - start;
+	if (r < 0) {
+		run->report.aborted = err->text;
+		(void)report_load_logs(&run->report, NULL);
+		(void)report_write(&run->report, NULL);
+		return r;
+	}
+	r = report_load_logs(&run->report, err);
+	if (r == 0)
+		r = report_write(&run->report, err);
+	return r < 0 ? r : tell(run, err);
+}
+
 static int test(struct run *run, const char *image, struct err *err)
 {
 	enum image_format format;
@@ -405,14 +475,8 @@ static int test(struct run *run, const char *image, struct err *err)
 	if (r == 0)
 		r = name_cases(run, err);
 	if (r == 0)
-		r = prepare(run, err);
-	if (r == 0)
-		r = play_all(run, err);
-	if (run->confirmed && !run->opts->keep)
-		(void)unlink(run->confirmed);
-	if (r == 0)
-		r = write_junit(run, image, err);
-	return r < 0 ? EXIT_FAILED : verdict_of(run);
+		r = play_and_report(run, err);
+	return r < 0 ? EXIT_FAILED : verdict_of(&run->report);
 }
 
 static void list(const struct run *run)
@@ -425,6 +489,8 @@ static void list(const struct run *run)
 static void run_free(struct run *run)
 {
 	free(run->confirmed);
+	report_done(&run->report);
+	firmware_done(&run->firmware);
 	for (unsigned i = 0; i < run->n; i++) {
 		free((char *)run->cases[i].log);
 		scenario_free(run->scenario[i]);
@@ -450,6 +516,7 @@ static int run_test(const struct command *cmd, int argc, char **argv, struct err
 	if (!run)
 		return err_oom(err), EXIT_FAILED;
 	run->opts = &o;
+	run->lines = o.json ? stderr : stdout;
 	if (collect(run, n > 1 ? n - 1 : 0, argv + 2, err) < 0) {
 		code = EXIT_USAGE;
 	} else if (o.list) {

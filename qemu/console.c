@@ -1,9 +1,11 @@
 /* See console.h. */
 #include "qemu/console.h"
 
+#include <langinfo.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "qemu/vm.h"
@@ -108,4 +110,9 @@ enum console_wish console_read(struct console *c, struct vm *vm)
 		}
 	}
 	return CONSOLE_GO_ON;
+}
+
+bool console_unicode(void)
+{
+	return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }

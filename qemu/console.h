@@ -35,6 +35,9 @@ int console_fd(const struct console *c);
 /* Read what was typed and pass it on to @vm. */
 enum console_wish console_read(struct console *c, struct vm *vm);
 
+/* Does the locale take UTF-8? Where not, tables and bars are drawn with ASCII. */
+bool console_unicode(void);
+
 /* Turn SIGINT, SIGTERM and SIGHUP into console_stopped(). Called once by main. */
 void console_catch_signals(void);
 bool console_stopped(void);

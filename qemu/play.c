@@ -14,6 +14,7 @@
 #include "lib/base/err.h"
 #include "lib/base/json.h"
 #include "lib/base/path.h"
+#include "qemu/bootlog.h"
 #include "qemu/clock.h"
 #include "qemu/offdisk.h"
 #include "qemu/player.h"
@@ -77,12 +78,31 @@ static int do_step(struct player *p, const struct step *st, struct err *err)
 	return err_add(err, r, "%s:%u:%u: %s", p->s->file, st->line, st->column, text);
 }
 
-/* What the machine says of its last failure, if its disk can be read. */
+/*
+ * The first bytes of a boot: what the boot state says now is what the machine said of the
+ * boots before. The disk is a raw file, which may be read while the machine runs.
+ */
+static void on_serial(void *arg, const void *data, size_t len)
+{
+	struct player *p = arg;
+
+	(void)data, (void)len;
+	while (p->record.n + p->record.dropped < p->vm.timeline.n + p->vm.timeline.dropped) {
+		_cleanup_offdisk_ struct offdisk *d = offdisk_open(p->vm.disk, false, NULL);
+		_cleanup_offstate_ struct offstate *s = d ? offdisk_state(d, NULL) : NULL;
+
+		record_begin(&p->record, s ? &s->bs : NULL);
+	}
+}
+
+/* What the machine says of its boots, and of its last failure, if its disk can be read. */
 static void look_at_record(struct player *p, struct play_result *ret)
 {
 	_cleanup_offdisk_ struct offdisk *d = offdisk_open(p->vm.disk, false, NULL);
 	_cleanup_offstate_ struct offstate *s = d ? offdisk_state(d, NULL) : NULL;
 
+	record_look(&p->record, s ? &s->bs : NULL);
+	ret->record = p->record;
 	for (unsigned i = 0; s && i < BS_RING_MAX && s->bs.ring[i].number; i++) {
 		const struct bs_boot *b = &s->bs.ring[i];
 
@@ -98,7 +118,7 @@ static void look_at_record(struct player *p, struct play_result *ret)
 	}
 }
 
-static int write_timeline(struct player *p, struct err *err)
+static int write_traces(struct player *p, struct err *err)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT, coded = BUF_INIT;
 	_cleanup_free_ char *txt = path_join(p->options->output, "timeline.txt");
@@ -112,7 +132,10 @@ static int write_timeline(struct player *p, struct err *err)
 	if (!txt || !json || !buf_ok(&text) || !buf_ok(&coded))
 		return err_oom(err);
 	r = atomic_file_write(txt, text.len ? text.data : "", text.len, 0644, err);
-	return r < 0 ? r : atomic_file_write(json, coded.data, coded.len, 0644, err);
+	if (r == 0)
+		r = atomic_file_write(json, coded.data, coded.len, 0644, err);
+	return r < 0 ? r
+		     : bootlog_write(p->options->output, &p->vm.serial, &p->vm.timeline, err);
 }
 
 static int perform(struct player *p, struct err *err)
@@ -128,8 +151,8 @@ static int perform(struct player *p, struct err *err)
 		r = do_step(p, &p->s->step[i], err);
 	vm_power_cut(&p->vm);
 	if (r == 0)
-		return write_timeline(p, err);
-	(void)write_timeline(p, NULL);
+		return write_traces(p, err);
+	(void)write_traces(p, NULL);
 	return r;
 }
 
@@ -197,6 +220,8 @@ void play(const struct scenario *s, const struct play_options *options, struct p
 	p.deadline_ms = start + s->deadline_ms * options->slow;
 	r = prepare(&p, &err);
 	if (r == 0) {
+		p.vm.tap = on_serial;
+		p.vm.tap_arg = &p;
 		r = perform(&p, &err);
 		ret->boots = p.vm.timeline.n + p.vm.timeline.dropped;
 		ret->timeline = p.vm.timeline;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "lib/core/version.h"
+#include "qemu/record.h"
 #include "qemu/scenario.h"
 #include "qemu/vm.h"
 
@@ -29,6 +30,7 @@ struct play_result {
 	uint64_t ms; /* all of it, preparations included */
 	unsigned boots;
 	struct timeline timeline; /* of the last boots */
+	struct record record; /* what the machine wrote down of the same boots */
 	/* What the machine wrote down of the last boot that failed; empty when none did. */
 	char failed_version[VERSION_TEXT_SIZE], failed_stage[16], failed_reason[24];
 	char failed_slot; /* 'a', 'b', or 0 */
@@ -37,8 +39,8 @@ struct play_result {
 };
 
 /*
- * Do what @s says. Always fills @ret. Writes serial.log, timeline.txt and
- * timeline.json into the output directory.
+ * Do what @s says. Always fills @ret. Writes serial.log, boot-N.log for each boot,
+ * timeline.txt and timeline.json into the output directory.
  */
 void play(const struct scenario *s, const struct play_options *options, struct play_result *ret);
 

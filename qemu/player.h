@@ -15,6 +15,7 @@ struct player {
 	const struct scenario *s;
 	const struct play_options *options;
 	struct vm vm;
+	struct record record; /* what the machine wrote down of its boots so far */
 	struct serial_mark mark; /* what was expected last ended here */
 	unsigned resets; /* resets that were expected, or seen before */
 	unsigned boot_resets; /* resets seen when it was switched on last */

@@ -27,15 +27,26 @@ void timeline_start(struct timeline *t, uint64_t at_ms)
 {
 	struct timeline_boot *b;
 
+	timeline_stop(t, at_ms, TIMELINE_RESET);
 	if (t->n == TIMELINE_BOOTS_MAX) {
 		memmove(t->boot, t->boot + 1, sizeof(t->boot) - sizeof(t->boot[0]));
 		t->n--;
 		t->dropped++;
 	}
 	b = &t->boot[t->n++];
-	*b = (struct timeline_boot){ .start_ms = at_ms };
+	*b = (struct timeline_boot){ .start_ms = at_ms, .stop_ms = TIMELINE_UNSEEN };
 	for (unsigned i = 0; i < PHASE_COUNT; i++)
 		b->end_ms[i] = TIMELINE_UNSEEN;
+}
+
+void timeline_stop(struct timeline *t, uint64_t at_ms, enum timeline_end end)
+{
+	struct timeline_boot *b = t->n ? &t->boot[t->n - 1] : NULL;
+
+	if (!b || b->end != TIMELINE_RUNS)
+		return;
+	b->end = end;
+	b->stop_ms = at_ms;
 }
 
 static void mark(struct timeline_boot *b, enum timeline_phase phase, uint64_t at_ms)
@@ -96,6 +107,18 @@ void timeline_line(struct timeline *t, uint64_t at_ms, const char *text)
 	}
 }
 
+const char *timeline_end_name(enum timeline_end end)
+{
+	static const char *const names[] = {
+		[TIMELINE_RUNS] = NULL,
+		[TIMELINE_RESET] = "reset",
+		[TIMELINE_OFF] = "off",
+		[TIMELINE_CUT] = "cut",
+	};
+
+	return names[end];
+}
+
 const char *timeline_phase_name(enum timeline_phase phase)
 {
 	return phases[phase].name;
@@ -120,9 +143,8 @@ uint64_t timeline_recovery_ms(const struct timeline *t)
 	return last->end_ms[PHASE_SYSTEMD] - t->boot[0].start_ms;
 }
 
-/* Start and length of a phase relative to power on; false when its end was not seen. */
-static bool phase_span(const struct timeline_boot *b, unsigned phase, uint64_t *from,
-		       uint64_t *len)
+bool timeline_phase(const struct timeline_boot *b, enum timeline_phase phase, uint64_t *ret_from,
+		    uint64_t *ret_len)
 {
 	uint64_t start = b->start_ms, end = b->end_ms[phase];
 
@@ -131,9 +153,18 @@ static bool phase_span(const struct timeline_boot *b, unsigned phase, uint64_t *
 	for (unsigned i = 0; i < phase; i++)
 		if (b->end_ms[i] != TIMELINE_UNSEEN && b->end_ms[i] > start)
 			start = b->end_ms[i];
-	*from = start - b->start_ms;
-	*len = end > start ? end - start : 0;
+	*ret_from = start - b->start_ms;
+	*ret_len = end > start ? end - start : 0;
 	return true;
+}
+
+enum timeline_phase timeline_reached(const struct timeline_boot *b)
+{
+	unsigned next = PHASE_COUNT;
+
+	while (next > 0 && b->end_ms[next - 1] == TIMELINE_UNSEEN)
+		next--;
+	return next;
 }
 
 static void repeat(struct buf *out, const char *s, uint64_t n)
@@ -167,7 +198,7 @@ void timeline_text(const struct timeline_boot *b, unsigned width, bool unicode, 
 	for (unsigned i = 0; i < PHASE_COUNT; i++) {
 		uint64_t from, len;
 
-		if (!phase_span(b, i, &from, &len)) {
+		if (!timeline_phase(b, i, &from, &len)) {
 			buf_addf(out, "  %-11s       -\n", phases[i].name);
 			continue;
 		}
@@ -192,20 +223,25 @@ void timeline_text_all(const struct timeline *t, unsigned width, bool unicode, s
 	}
 }
 
-static void boot_json(const struct timeline_boot *b, struct json *j)
+void timeline_boot_json(const struct timeline *t, unsigned idx, struct json *j)
 {
+	const struct timeline_boot *b = &t->boot[idx];
 	char slot[2] = { b->slot, '\0' };
 
-	json_open(j, NULL, '{');
+	json_u64(j, "number", t->dropped + idx + 1);
 	json_str(j, "slot", b->slot ? slot : NULL);
 	json_bool(j, "confirmed", b->confirmed);
 	json_bool(j, "up", b->end_ms[PHASE_SYSTEMD] != TIMELINE_UNSEEN);
+	json_u64(j, "start_ms", b->start_ms - t->boot[0].start_ms);
 	json_u64(j, "total_ms", timeline_total_ms(b));
+	json_str(j, "ended", timeline_end_name(b->end));
+	if (b->end != TIMELINE_RUNS)
+		json_u64(j, "stop_ms", b->stop_ms - t->boot[0].start_ms);
 	json_open(j, "phases", '[');
 	for (unsigned i = 0; i < PHASE_COUNT; i++) {
 		uint64_t from, len;
 
-		if (!phase_span(b, i, &from, &len))
+		if (!timeline_phase(b, i, &from, &len))
 			continue;
 		json_open(j, NULL, '{');
 		json_str(j, "name", phases[i].key);
@@ -214,15 +250,17 @@ static void boot_json(const struct timeline_boot *b, struct json *j)
 		json_close(j);
 	}
 	json_close(j);
-	json_close(j);
 }
 
 void timeline_json(const struct timeline *t, struct json *j, const char *key)
 {
 	json_open(j, key, '{');
 	json_open(j, "boots", '[');
-	for (unsigned i = 0; i < t->n; i++)
-		boot_json(&t->boot[i], j);
+	for (unsigned i = 0; i < t->n; i++) {
+		json_open(j, NULL, '{');
+		timeline_boot_json(t, i, j);
+		json_close(j);
+	}
 	json_close(j);
 	json_close(j);
 }

@@ -378,6 +378,7 @@ static int reap(struct vm *vm, struct err *err)
 	while (waitpid(vm->pid, &vm->wait_status, 0) < 0 && errno == EINTR)
 		;
 	vm->pid = 0;
+	timeline_stop(&vm->timeline, clock_now_ms(), TIMELINE_OFF);
 	close_cables(vm);
 	return r < 0 ? r : VM_OFF;
 }
@@ -425,6 +426,7 @@ void vm_power_cut(struct vm *vm)
 	if (!vm->pid)
 		return;
 	kill(vm->pid, SIGKILL);
+	timeline_stop(&vm->timeline, clock_now_ms(), TIMELINE_CUT);
 	(void)reap(vm, NULL);
 }
 

@@ -54,6 +54,11 @@ $(O)/tests/golden/hanging_init: $(O)/obj/tests/golden/hanging_init.o $(LIB_INITR
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -static-pie -Wl,-z,relro,-z,now,--gc-sections,-s,--no-warnings $(SAN_LDFLAGS) $^ -lcrypto -o $@
 
+# Reports of runs that never were, for tests/report/reports.sh.
+$(O)/tests/report/sample: $(O)/obj/tests/report/sample.o $(LIB_QEMU) $(LIB_UKI) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ $(LAB_LIBS) -o $@
+
 .PHONY: check test bench unit fuzz lint coverage bakes
 #: make run-unit/core/gpt_test   one unit test
 run-unit/%: $(O)/tests/unit/%
@@ -66,10 +71,11 @@ unit: $(unit_bin)
 tidy := layers.sh shape.sh headers.sh
 check_cmds = $(unit_bin) $(foreach t,$(tidy),tests/tidy/$(t)) \
 	$(foreach n,$(fuzz_name),'$(O)/tests/fuzz/replay_$(n) tests/fuzz/corpus/$(n)') \
-	'tests/tidy/manuals.sh $(O)' 'tests/tidy/freestanding.sh $(O)' 'tests/cli/run $(O)/kiln'
+	'tests/tidy/manuals.sh $(O)' 'tests/tidy/freestanding.sh $(O)' 'tests/cli/run $(O)/kiln' \
+	'tests/report/reports.sh $(O)'
 
 #: make check        the quick loop: units, models, fuzz corpora, manuals, style
-check: all man $(unit_bin) $(replay_bin)
+check: all man $(unit_bin) $(replay_bin) $(O)/tests/report/sample
 	$(Q)tests/run $(check_cmds)
 
 # ---- bakes that tests share ---------------------------------------------------
@@ -126,6 +132,7 @@ promise_cmds = \
 	'tests/model/mutants.sh' \
 	'$(lab)minimal -j1 $(minimal_disk) 01-boots tests/golden/credentials-locked.scn' \
 	'$(lab)cloud -j1 $(cloud_dir)/cloud_1.0.0_amd64.raw 01-boots' \
+	'tests/report/real.sh $(O) $(minimal_disk)' \
 	'$(lab)trixie -j1 $(trixie_disk) 02-runs 13-nothing-injected 15-systemd-crashes' \
 	'$(lab)web -j1 $(web_disk) 02-runs' \
 	'$(lab)golden -j1 $(demo_disk) tests/golden/bootctl.scn tests/golden/credentials-open.scn'

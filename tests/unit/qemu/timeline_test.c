@@ -97,6 +97,47 @@ static void a_reset_begins_another_boot_and_old_ones_are_dropped(void **state)
 	buf_done(&b);
 }
 
+static void the_end_of_a_boot_is_what_was_said_first(void **state)
+{
+	struct timeline t;
+
+	(void)state;
+	timeline_init(&t);
+	timeline_stop(&t, 1, TIMELINE_OFF);
+	assert_int_equal(t.n, 0);
+	timeline_start(&t, 100);
+	assert_int_equal(t.boot[0].end, TIMELINE_RUNS);
+	timeline_start(&t, 200);
+	assert_int_equal(t.boot[0].end, TIMELINE_RESET);
+	assert_int_equal(t.boot[0].stop_ms, 200);
+	timeline_stop(&t, 300, TIMELINE_CUT);
+	timeline_stop(&t, 310, TIMELINE_OFF);
+	assert_int_equal(t.boot[1].end, TIMELINE_CUT);
+	assert_int_equal(t.boot[1].stop_ms, 300);
+	/* Switched on again later: the boot that went off is not also reset. */
+	timeline_start(&t, 900);
+	assert_int_equal(t.boot[1].end, TIMELINE_CUT);
+	assert_int_equal(t.boot[1].stop_ms, 300);
+	assert_int_equal(t.boot[2].stop_ms, TIMELINE_UNSEEN);
+}
+
+static void a_boot_that_did_not_come_up_ended_in_a_phase(void **state)
+{
+	struct timeline t;
+
+	(void)state;
+	timeline_init(&t);
+	timeline_start(&t, 0);
+	assert_int_equal(timeline_reached(&t.boot[0]), PHASE_FIRMWARE);
+	timeline_line(&t, 10, "kiln: selector 0.1");
+	assert_int_equal(timeline_reached(&t.boot[0]), PHASE_SELECTOR);
+	/* "slot a: starting" was lost on the way: what came after tells. */
+	timeline_line(&t, 20, "kiln-init: start");
+	assert_int_equal(timeline_reached(&t.boot[0]), PHASE_INIT);
+	timeline_line(&t, 30, "web login: ");
+	assert_int_equal(timeline_reached(&t.boot[0]), PHASE_COUNT);
+}
+
 static void json_tells_what_was_seen_and_no_more(void **state)
 {
 	struct timeline t;
@@ -116,6 +157,16 @@ static void json_tells_what_was_seen_and_no_more(void **state)
 	assert_non_null(strstr(b.data, "\"duration_ms\": 250"));
 	assert_non_null(strstr(b.data, "\"slot\": null"));
 	assert_non_null(strstr(b.data, "\"total_ms\": 300"));
+	assert_non_null(strstr(b.data, "\"ended\": null"));
+	assert_null(strstr(b.data, "\"stop_ms\""));
+	buf_done(&b);
+	timeline_start(&t, 600);
+	timeline_stop(&t, 900, TIMELINE_OFF);
+	timeline_json(&t, &j, NULL);
+	assert_non_null(strstr(b.data, "\"ended\": \"reset\",\n      \"stop_ms\": 500"));
+	assert_non_null(strstr(b.data, "\"number\": 2"));
+	assert_non_null(strstr(b.data, "\"start_ms\": 500"));
+	assert_non_null(strstr(b.data, "\"ended\": \"off\",\n      \"stop_ms\": 800"));
 	buf_done(&b);
 }
 
@@ -126,6 +177,8 @@ int main(void)
 		cmocka_unit_test(a_login_prompt_ends_the_boot_until_health_speaks),
 		cmocka_unit_test(the_slot_that_really_starts_counts),
 		cmocka_unit_test(a_reset_begins_another_boot_and_old_ones_are_dropped),
+		cmocka_unit_test(the_end_of_a_boot_is_what_was_said_first),
+		cmocka_unit_test(a_boot_that_did_not_come_up_ended_in_a_phase),
 		cmocka_unit_test(json_tells_what_was_seen_and_no_more),
 	};
 
