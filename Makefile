@@ -156,18 +156,21 @@ programs: $(programs)
 
 # ---- the demo ------------------------------------------------------------------
 DEMO_DISK = $(O)/bake/demo/demo_1.0.0_amd64/demo_1.0.0_amd64.raw
+BROKEN_DISK = $(O)/bake/demo-broken/demo_1.1.0_amd64/demo_1.1.0_amd64.raw
 
 .PHONY: demo
-#: make demo         install what is missing, bake recipes/demo.yaml, boot it in QEMU
+#: make demo         bake a version and a broken one, boot, upgrade, watch the fallback
 demo:
 	$(Q)./setup demo
-	$(Q)$(MAKE) --no-print-directory all $(O)/bake/demo.stamp
-	$(Q)$(O)/kiln boot --quiet --timeline --until 'kiln-health: confirmed' $(DEMO_DISK)
-	$(Q)echo; $(O)/kiln inspect $(DEMO_DISK) | sed -n '1,2p; /^slot a/,/UKI/p' | sed 's/, SHA-256.*//'
+	$(Q)$(MAKE) --no-print-directory all
+	@printf '%s\n' '' '1. Bake version 1.0.0, and 1.1.0 with a mistake in it' ''
+	$(Q)$(MAKE) --no-print-directory $(O)/bake/demo.stamp $(O)/bake/demo-broken.stamp
+	@printf '%s\n' '' '2. Boot 1.0.0 until it is healthy; install 1.1.0; watch what happens' ''
+	$(Q)$(O)/kiln test --output $(O)/demo --narrate --next $(BROKEN_DISK) $(DEMO_DISK) $(O)/scenarios/demo/story.scn
 	@printf '%s\n' '' 'Try next:' \
 		'  $(O)/kiln boot $(DEMO_DISK)                  its console; Ctrl-A X leaves' \
 		'  $(O)/kiln boot --ssh $(DEMO_DISK)            a root shell in it' \
-		'  $(O)/kiln test $(DEMO_DISK)                  boot scenarios' \
+		'  $(O)/kiln test --faults all $(DEMO_DISK)     50 kinds of faults, each survived' \
 		'  $(O)/kiln recipe --show recipes/demo.yaml    what it was made of'
 
 clean:
