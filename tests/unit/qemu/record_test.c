@@ -75,6 +75,7 @@ static void a_lost_state_counts_anew(void **state)
 
 	(void)state;
 	fresh(&bs);
+	start(&bs, 0); /* before the lab */
 	record_begin(&r, &bs);
 	start(&bs, 0);
 	record_begin(&r, NULL); /* both copies were damaged in between */

@@ -238,14 +238,17 @@ static void a_fallback_is_one_line_of_time(void **state)
 	struct buf b = BUF_INIT;
 
 	(void)state;
-	/* 4 s until a reset in the firmware, 12 s until the confirm, 4 s of running. */
+	/* A reset after 1 s of firmware and 3 of the selector, 12 s until the confirm, 4 s of running. */
 	timeline_start(t, 1000);
+	timeline_line(t, 2000, "kiln: selector 0.1");
 	timeline_start(t, 5000);
 	timeline_line(t, 17000, "kiln-health: confirmed slot b");
 	timeline_stop(t, 21000, TIMELINE_CUT);
 	report_html(&report, &b);
-	assert_non_null(strstr(b.data, " x='0.00%' width='20.00%'><title>firmware, 4.0 s</title></rect>"
-				       "<rect class='piece stopped'"));
+	assert_non_null(strstr(b.data, " x='0.00%' width='5.00%'><title>firmware, 1.0 s</title></rect>"));
+	assert_non_null(strstr(b.data, " x='5.00%' width='15.00%'><title>selector, 3.0 s</title></rect>"
+				       "<rect class='piece stopped' fill='url(#stopped)' y='4' height='16' "
+				       "x='5.00%' width='15.00%'>"));
 	assert_non_null(strstr(b.data, " x='20.00%' width='60.00%'><title>systemd, 12.0 s</title></rect>"));
 	assert_non_null(strstr(b.data, " x='80.00%' width='20.00%'><title>running, 4.0 s</title></rect>"));
 	/* The chart: the longest way first, up to the confirm. */
@@ -258,6 +261,7 @@ static void a_fallback_is_one_line_of_time(void **state)
 				b.data,
 			chart - b.data, second - b.data);
 	assert_non_null(strstr(chart, " x='25.00%' width='75.00%'><title>a boot until it was confirmed, 12.0 s<"));
+	assert_true(strstr(chart, "<title>running") > strstr(chart, "</section>"));
 	assert_non_null(strstr(second, " x='0.00%' width='56.25%'><title>a boot until it was confirmed, 9.0 s<"));
 	buf_done(&b);
 }
