@@ -362,6 +362,17 @@ static int settle(struct run *run, const char *image, struct err *err)
 	return 0;
 }
 
+/* The word that names @s on the command line; NULL when out of memory. */
+static char *word_for(const struct scenario *s)
+{
+	_cleanup_free_ char *own = data_path("scenarios", NULL);
+	size_t len = own ? strlen(own) : 0;
+
+	if (!len || strncmp(s->file, own, len) || s->file[len] != '/')
+		return strdup(s->file);
+	return str_printf("%s%s", strncmp(s->file + len, "/faults/", 8) ? "" : "--faults=", s->name);
+}
+
 static int name_cases(struct run *run, struct err *err)
 {
 	for (unsigned i = 0; i < run->n; i++) {
@@ -382,6 +393,7 @@ static int name_cases(struct run *run, struct err *err)
 			.result = { .verdict = VERDICT_SKIPPED,
 				    .why = "the run ended before it was played" },
 		};
+		run->cases[i].again = word_for(s);
 		(void)io_read_file(s->file, SCENARIO_BYTES_MAX, &run->cases[i].source, NULL, NULL);
 	}
 	return 0;

@@ -91,7 +91,7 @@ static void on_serial(void *arg, const void *data, size_t len)
 		_cleanup_offdisk_ struct offdisk *d = offdisk_open(p->vm.disk, false, NULL);
 		_cleanup_offstate_ struct offstate *s = d ? offdisk_state(d, NULL) : NULL;
 
-		record_begin(&p->record, s ? &s->bs : NULL);
+		record_begin(&p->record, s ? &s->bs : NULL, d != NULL);
 	}
 }
 

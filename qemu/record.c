@@ -33,11 +33,14 @@ static struct record_boot *boot_of(struct record *r, uint64_t number)
 
 void record_look(struct record *r, const struct bs *bs)
 {
+	struct record_boot *last;
+
 	if (!r->n || !bs)
 		return;
 	/* The state was lost and is another one: its numbers start again. */
-	if (bs->boots < r->boot[r->n - 1].after)
-		r->boot[r->n - 1].after = 0;
+	last = &r->boot[r->n - 1];
+	if (last->after != RECORD_NOTHING && bs->boots < last->after)
+		last->after = 0;
 	for (unsigned i = BS_RING_MAX; i > 0; i--) {
 		const struct bs_boot *start = &bs->ring[i - 1];
 		struct record_boot *b = start->number ? boot_of(r, start->number) : NULL;
@@ -47,7 +50,7 @@ void record_look(struct record *r, const struct bs *bs)
 	}
 }
 
-void record_begin(struct record *r, const struct bs *bs)
+void record_begin(struct record *r, const struct bs *bs, bool lost)
 {
 	record_look(r, bs);
 	if (r->n == TIMELINE_BOOTS_MAX) {
@@ -55,5 +58,7 @@ void record_begin(struct record *r, const struct bs *bs)
 		r->n--;
 		r->dropped++;
 	}
-	r->boot[r->n++] = (struct record_boot){ .after = bs ? bs->boots : 0 };
+	r->boot[r->n++] = (struct record_boot){
+		.after = bs ? bs->boots : lost ? 0 : RECORD_NOTHING,
+	};
 }

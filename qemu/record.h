@@ -13,15 +13,18 @@
 #ifndef QEMU_RECORD_H
 #define QEMU_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/core/bootstate.h"
 #include "qemu/timeline.h"
 
 #define RECORD_STARTS_MAX 4
+#define RECORD_NOTHING UINT64_MAX /* no start can be this boot's */
 
 struct record_boot {
-	uint64_t after; /* the boot counter when it began; 0 when the state was lost, too */
+	/* The boot counter when it began; 0 when the state was lost, too; or RECORD_NOTHING. */
+	uint64_t after;
 	struct bs_boot start[RECORD_STARTS_MAX]; /* oldest first */
 	unsigned n;
 };
@@ -32,8 +35,12 @@ struct record {
 	unsigned dropped; /* older boots no longer kept */
 };
 
-/* A boot begins and its selector has not run yet. @bs is NULL when no copy was valid. */
-void record_begin(struct record *r, const struct bs *bs);
+/*
+ * A boot begins and its selector has not run yet. @bs is NULL when the state cannot be
+ * read: with @lost no copy is valid, so that its numbers start again; otherwise it cannot
+ * be found at present, and nothing is counted either.
+ */
+void record_begin(struct record *r, const struct bs *bs, bool lost);
 
 /* Take in what @bs (NULL: nothing) says of the boots so far. */
 void record_look(struct record *r, const struct bs *bs);

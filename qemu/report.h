@@ -21,6 +21,7 @@ struct json;
 struct report_case {
 	const char *name, *title;
 	const char *log; /* path of its serial log as people are told it, or NULL */
+	char *again; /* owned: the word of the command line that plays it alone; may be NULL */
 	char *source; /* owned: the text of the scenario; NULL when it is not known */
 	char *boot_log[TIMELINE_BOOTS_MAX]; /* owned: of each boot kept; NULL likewise */
 	struct play_result result;

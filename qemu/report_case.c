@@ -98,7 +98,7 @@ static void reason(const struct report *r, const struct report_case *c, struct b
 		buf_adds(out, "<p>Once more, keeping its disk: <code>kiln test --keep ");
 		markup_str(r->image, out);
 		buf_addc(out, ' ');
-		markup_str(c->name, out);
+		markup_str(c->again ? c->again : c->name, out);
 		buf_adds(out, "</code></p>\n");
 	}
 	buf_adds(out, "</div>\n");

@@ -78,6 +78,7 @@ void report_remove(const char *output)
 void report_done(struct report *r)
 {
 	for (unsigned i = 0; i < r->n; i++) {
+		free(r->cases[i].again);
 		free(r->cases[i].source);
 		for (unsigned k = 0; k < TIMELINE_BOOTS_MAX; k++)
 			free(r->cases[i].boot_log[k]);

@@ -233,7 +233,8 @@ static void make_case(struct report_case *c, const char *text, size_t size)
 	struct play_result *p = &c->result;
 	struct record_boot *b = &p->record.boot[0];
 
-	*c = (struct report_case){ .name = text, .title = text, .log = text, .source = strdup(text) };
+	*c = (struct report_case){ .name = text, .title = text, .log = text, .source = strdup(text),
+				   .again = strdup(text) };
 	p->verdict = size % 3;
 	play_log(c, text, size);
 	p->failed_slot = size % 5 ? 'b' : 0;

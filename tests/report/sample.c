@@ -145,6 +145,7 @@ static struct report_case *add(const char *name, const char *title)
 	if (!dir || !(c->name = strdup(name)) || !(c->log = path_join(dir, "serial.log")))
 		abort();
 	c->title = title;
+	c->again = str_printf("--faults=%s", name);
 	c->source = str_printf("title \"%s\"\nclone slot-a slot-b\nboot\n"
 			       "expect serial \"kiln-health: confirmed\" 300s\n",
 			       title);

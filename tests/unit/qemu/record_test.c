@@ -29,11 +29,11 @@ static void starts_belong_to_the_boot_that_counted_them(void **state)
 	(void)state;
 	fresh(&bs);
 	bs.slot[1] = bs.slot[0];
-	record_begin(&r, &bs);
+	record_begin(&r, &bs, false);
 	start(&bs, 0);
 	assert_int_equal(bs_mark_bad(&bs, 0, BS_REASON_UKI_HASH), BS_OK);
 	start(&bs, 1);
-	record_begin(&r, &bs);
+	record_begin(&r, &bs, false);
 	start(&bs, 1);
 	assert_int_equal(bs_set_stage(&bs, BS_STAGE_VERITY), BS_OK);
 	record_look(&r, &bs);
@@ -59,8 +59,8 @@ static void a_boot_without_a_start_has_none(void **state)
 
 	(void)state;
 	fresh(&bs);
-	record_begin(&r, &bs);
-	record_begin(&r, &bs);
+	record_begin(&r, &bs, false);
+	record_begin(&r, &bs, false);
 	start(&bs, 0);
 	record_look(&r, &bs);
 	record_look(&r, &bs);
@@ -76,9 +76,9 @@ static void a_lost_state_counts_anew(void **state)
 	(void)state;
 	fresh(&bs);
 	start(&bs, 0); /* before the lab */
-	record_begin(&r, &bs);
+	record_begin(&r, &bs, false);
 	start(&bs, 0);
-	record_begin(&r, NULL); /* both copies were damaged in between */
+	record_begin(&r, NULL, true); /* both copies were damaged in between */
 	bs_rebuild(&image, NULL, &bs);
 	start(&bs, 0);
 	record_look(&r, &bs);
@@ -90,7 +90,7 @@ static void a_lost_state_counts_anew(void **state)
 	/* Lost and rebuilt within the boot: the counter has gone back. */
 	for (unsigned i = 0; i < 3; i++)
 		start(&bs, 0);
-	record_begin(&r, &bs);
+	record_begin(&r, &bs, false);
 	assert_int_equal(r.boot[1].n, RECORD_STARTS_MAX);
 	bs_rebuild(&image, NULL, &bs);
 	start(&bs, 0);
@@ -101,6 +101,29 @@ static void a_lost_state_counts_anew(void **state)
 	assert_int_equal(r.boot[2].start[0].stage, BS_STAGE_CONFIRMED);
 }
 
+static void a_state_that_cannot_be_found_is_not_lost(void **state)
+{
+	struct record r = { 0 };
+	struct bs bs;
+
+	(void)state;
+	fresh(&bs);
+	start(&bs, 0); /* before the lab */
+	record_begin(&r, NULL, false); /* nothing was ever read */
+	record_begin(&r, &bs, false);
+	start(&bs, 0);
+	record_begin(&r, NULL, false); /* the partition table is damaged: nothing is counted */
+	record_begin(&r, &bs, false); /* and repaired */
+	start(&bs, 0);
+	record_look(&r, &bs);
+	assert_int_equal(r.boot[1].n, 1);
+	assert_int_equal(r.boot[1].start[0].number, 2);
+	assert_int_equal(r.boot[2].n, 0);
+	assert_int_equal(r.boot[3].n, 1);
+	assert_int_equal(r.boot[3].start[0].number, 3);
+	assert_int_equal(r.boot[0].n, 0);
+}
+
 static void no_more_is_kept_than_of_the_timeline(void **state)
 {
 	struct record r = { 0 };
@@ -109,7 +132,7 @@ static void no_more_is_kept_than_of_the_timeline(void **state)
 	(void)state;
 	fresh(&bs);
 	for (unsigned i = 0; i < TIMELINE_BOOTS_MAX + 3; i++) {
-		record_begin(&r, &bs);
+		record_begin(&r, &bs, false);
 		for (unsigned k = 0; k < (i == TIMELINE_BOOTS_MAX + 2 ? RECORD_STARTS_MAX + 1 : 1); k++)
 			start(&bs, 0);
 	}
@@ -128,6 +151,7 @@ int main(void)
 		cmocka_unit_test(starts_belong_to_the_boot_that_counted_them),
 		cmocka_unit_test(a_boot_without_a_start_has_none),
 		cmocka_unit_test(a_lost_state_counts_anew),
+		cmocka_unit_test(a_state_that_cannot_be_found_is_not_lost),
 		cmocka_unit_test(no_more_is_kept_than_of_the_timeline),
 	};
 
