@@ -370,7 +370,8 @@ static char *word_for(const struct scenario *s)
 
 	if (!len || strncmp(s->file, own, len) || s->file[len] != '/')
 		return strdup(s->file);
-	return str_printf("%s%s", strncmp(s->file + len, "/faults/", 8) ? "" : "--faults=", s->name);
+	return str_printf("%s%s", strncmp(s->file + len, "/faults/", 8) ? "" : "--faults=",
+			  s->name);
 }
 
 static int name_cases(struct run *run, struct err *err)
