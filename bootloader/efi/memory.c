@@ -1,7 +1,8 @@
 /*
  * The functions of memory a compiler and lib/core take for granted where there
  * is no C library (lib/core/platform.h). Bytes one by one would cost a visible
- * share of the boot for a UKI of 15 MB, hence the string instructions on x86.
+ * share of the boot for a UKI of 15 MB, hence the string instructions on x86, by
+ * eight bytes: processors take both the same, emulators do not.
  */
 #include "lib/core/platform.h"
 
@@ -11,8 +12,10 @@ void *memcpy(void *restrict to, const void *restrict from, size_t len)
 {
 #if defined(__x86_64__)
 	void *d = to;
+	size_t words = len / 8, rest = len % 8;
 
-	__asm__ volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(len) : : "memory");
+	__asm__ volatile("rep movsq" : "+D"(d), "+S"(from), "+c"(words) : : "memory");
+	__asm__ volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(rest) : : "memory");
 #else
 	uint8_t *d = to;
 	const uint8_t *s = from;
@@ -41,9 +44,12 @@ void *memmove(void *to, const void *from, size_t len)
 void *memset(void *to, int c, size_t len)
 {
 #if defined(__x86_64__)
+	uint64_t pattern = (uint8_t)c * UINT64_C(0x0101010101010101);
+	size_t words = len / 8, rest = len % 8;
 	void *d = to;
 
-	__asm__ volatile("rep stosb" : "+D"(d), "+c"(len) : "a"(c) : "memory");
+	__asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(pattern) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(d), "+c"(rest) : "a"(pattern) : "memory");
 #else
 	uint8_t *d = to;
 
