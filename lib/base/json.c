@@ -5,29 +5,14 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Length of the valid UTF-8 sequence at @s, or 0. */
-static unsigned utf8_len(const unsigned char *s)
-{
-	unsigned n = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 :
-		     (s[0] & 0xf8) == 0xf0 ? 4 : 0;
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint32_t c = n > 1 ? s[0] & (0x7fu >> n) : s[0];
-
-	for (unsigned i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3fu);
-	}
-	if (n > 1 && (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)))
-		return 0;
-	return n;
-}
+#include "lib/base/printable.h"
 
 static void put_string(struct buf *b, const char *s)
 {
 	buf_addc(b, '"');
 	while (*s) {
-		unsigned n = utf8_len((const unsigned char *)s);
+		/* The NUL at the end is no continuation byte: nothing behind it is read. */
+		unsigned point, n = printable_utf8((const unsigned char *)s, 4, &point);
 
 		if (!n)
 			buf_adds(b, "\xef\xbf\xbd");
@@ -35,8 +20,8 @@ static void put_string(struct buf *b, const char *s)
 			buf_addf(b, "\\%c", *s);
 		else if (*s == '\n')
 			buf_adds(b, "\\n");
-		else if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			buf_addf(b, "\\u%04x", (unsigned char)*s);
+		else if (printable_acts(point))
+			buf_addf(b, "\\u%04x", point);
 		else
 			buf_add(b, s, n);
 		s += n ? n : 1;
