@@ -5,6 +5,7 @@
 #include "lib/base/args.h"
 
 extern const struct command cmd_status;
+extern const struct command cmd_diff;
 extern const struct command cmd_confirm;
 extern const struct command cmd_health;
 

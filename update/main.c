@@ -6,7 +6,7 @@
 #include "lib/base/log.h"
 #include "update/commands.h"
 
-static const struct command *const commands[] = { &cmd_status, &cmd_confirm, &cmd_health, NULL };
+static const struct command *const commands[] = { &cmd_status, &cmd_diff, &cmd_confirm, &cmd_health, NULL };
 
 int main(int argc, char **argv)
 {
