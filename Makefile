@@ -117,8 +117,8 @@ endif
 ifneq ($(wildcard update/main.c),)
 # On the device: static, so that any image's libc will do.
 programs += $(O)/slotctl
-$(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_BASE) $(LIB_CORE)
-	$(call say,LD,$@)$(CC) -static-pie -Wl,-z,relro,-z,now $(SAN_LDFLAGS) $^ -lcrypto -o $@
+$(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
+	$(call say,LD,$@)$(CC) $(if $(SANITIZE),-pie,-static-pie) -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s $(SAN_LDFLAGS) $^ -lcrypto -pthread -o $@
 endif
 
 units := $(wildcard update/units/*)

@@ -13,5 +13,6 @@ extern const struct command cmd_boot_once;
 extern const struct command cmd_retry;
 extern const struct command cmd_factory_reset;
 extern const struct command cmd_health;
+extern const struct command cmd_settle;
 
 #endif
