@@ -129,6 +129,12 @@ $(O)/units/.stamp: $(units)
 	$(Q)cp $(units) $(@D)/ && touch $@
 endif
 
+# ... and what its shells know of slotctl.
+programs += $(O)/slotctl.bash $(O)/_slotctl
+$(O)/slotctl.bash $(O)/_slotctl: $(O)/%: docs/completion/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
 # kiln's own recipes, which any recipe may include.
 programs += $(O)/recipes
 $(O)/recipes:

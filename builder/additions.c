@@ -53,6 +53,23 @@ static int add_program(struct additions *a, struct err *err)
 	return r;
 }
 
+static int add_completion(struct additions *a, struct err *err)
+{
+	int r = add(a,
+		    (struct rootfs_inject){
+			    .source = own(a, data_path("slotctl.bash", err)),
+			    .dest = "/usr/share/bash-completion/completions/slotctl" },
+		    err);
+
+	if (r == 0)
+		r = add(a,
+			(struct rootfs_inject){
+				.source = own(a, data_path("_slotctl", err)),
+				.dest = "/usr/share/zsh/vendor-completions/_slotctl" },
+			err);
+	return r;
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
@@ -207,6 +224,8 @@ int additions_make(const struct recipe *recipe, struct additions *ret, struct er
 		r = err_oom(err);
 	else
 		r = add_program(ret, err);
+	if (r == 0)
+		r = add_completion(ret, err);
 	if (r == 0)
 		r = add_units(ret, err);
 	if (r == 0)

@@ -44,6 +44,8 @@ static int setup(void **state)
 	lib[n] = '\0';
 	strcpy(strrchr(lib, '/'), "/../lib/kiln");
 	put("slotctl");
+	put("slotctl.bash");
+	put("_slotctl");
 	put("units/kiln-health.service");
 	return 0;
 }
@@ -155,13 +157,13 @@ static void checks_come_along(void **state)
 static void a_part_that_is_missing_is_named(void **state)
 {
 	struct recipe r = recipe();
-	_cleanup_free_ char *path = path_join(lib, "slotctl");
+	_cleanup_free_ char *path = path_join(lib, "slotctl.bash");
 
 	(void)state;
 	additions_done(&a);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(additions_make(&r, &a, &err), -ENOENT);
-	assert_non_null(strstr(err.text, "slotctl is missing: looked for "));
+	assert_non_null(strstr(err.text, "slotctl.bash is missing: looked for "));
 }
 
 int main(void)
