@@ -125,8 +125,8 @@ endif
 ifneq ($(wildcard update/main.c),)
 # On the device: static, so that any image's libc will do.
 programs += $(O)/slotctl
-$(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_BASE) $(LIB_CORE)
-	$(call say,LD,$@)$(CC) -static-pie -Wl,-z,relro,-z,now $(SAN_LDFLAGS) $^ -lcrypto -o $@
+$(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
+	$(call say,LD,$@)$(CC) $(if $(SANITIZE),-pie,-static-pie) -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s $(SAN_LDFLAGS) $^ -lcrypto -pthread -o $@
 endif
 
 units := $(wildcard update/units/*)
@@ -136,6 +136,12 @@ $(O)/units/.stamp: $(units)
 	@rm -rf $(@D); mkdir -p $(@D)
 	$(Q)cp $(units) $(@D)/ && touch $@
 endif
+
+# ... and what its shells know of slotctl.
+programs += $(O)/slotctl.bash $(O)/_slotctl
+$(O)/slotctl.bash $(O)/_slotctl: $(O)/%: docs/completion/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
 
 # kiln's own recipes, which any recipe may include.
 programs += $(O)/recipes

@@ -14,6 +14,10 @@
 
 #define ADDITIONS_MAX 256
 #define UNIT_DIR "/usr/lib/systemd/system"
+#define SCRUB_LEAST_S 60
+#define SCRUB_MOST_S 86400
+#define SCRUB_BYTES_PER_S (4u << 20)
+#define HANG_MARGIN_S 60 /* checks that began just before their deadline, a busy systemd */
 
 /* Keep @s (NULL: an allocation failed before) alive as long as the list; returns it. */
 static char *own(struct additions *a, char *s)
@@ -49,6 +53,23 @@ static int add_program(struct additions *a, struct err *err)
 	return r;
 }
 
+static int add_completion(struct additions *a, struct err *err)
+{
+	int r = add(a,
+		    (struct rootfs_inject){
+			    .source = own(a, data_path("slotctl.bash", err)),
+			    .dest = "/usr/share/bash-completion/completions/slotctl" },
+		    err);
+
+	if (r == 0)
+		r = add(a,
+			(struct rootfs_inject){
+				.source = own(a, data_path("_slotctl", err)),
+				.dest = "/usr/share/zsh/vendor-completions/_slotctl" },
+			err);
+	return r;
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
@@ -75,13 +96,68 @@ static int add_units(struct additions *a, struct err *err)
 		free(list[i]);
 	}
 	free(list);
-	if (r == 0)
-		r = add(a,
-			(struct rootfs_inject){
-				.link = "../kiln-health.service",
-				.dest = UNIT_DIR "/multi-user.target.wants/kiln-health.service" },
-			err);
 	return r;
+}
+
+static int add_link(struct additions *a, const char *target, const char *unit, struct err *err)
+{
+	return add(a,
+		   (struct rootfs_inject){
+			   .link = own(a, str_printf("../%s", unit)),
+			   .dest = own(a, str_printf(UNIT_DIR "/%s.wants/%s", target, unit)) },
+		   err);
+}
+
+/*
+ * Rescue and emergency mode want the judge too: systemd goes there when it cannot load the
+ * default target, or a file system is missing, and would stay there for ever.
+ */
+static int add_wants(struct additions *a, const struct recipe *r, struct err *err)
+{
+	static const char *const wants[][2] = {
+		{ "multi-user.target", "kiln-health.service" },
+		{ "rescue.target", "kiln-health.service" },
+		{ "emergency.target", "kiln-health.service" },
+		{ "multi-user.target", "kiln-booted.service" },
+		{ "multi-user.target", "kiln-shutdown.service" },
+	};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(wants); i++)
+		rc = add_link(a, wants[i][0], wants[i][1], err);
+	/* With 0 the confirmation settles the boot, and there is nothing to wait for. */
+	if (rc == 0 && r->health_settle_s)
+		rc = add_link(a, "timers.target", "kiln-settle.timer", err);
+	return rc;
+}
+
+/* How long checking the whole root may take at worst, on a disk as slow as they come. */
+static unsigned scrub_seconds(const struct recipe *r)
+{
+	uint64_t s = SCRUB_LEAST_S + r->root_slot_bytes / SCRUB_BYTES_PER_S;
+
+	return s < SCRUB_MOST_S ? (unsigned)s : SCRUB_MOST_S;
+}
+
+/* The times of the recipe, for the units that come as they are. */
+static int add_times(struct additions *a, const struct recipe *r, struct err *err)
+{
+	char *health = str_printf("[Service]\nTimeoutStartSec=%us\n",
+				  r->health_timeout_s + r->health_soak_s + scrub_seconds(r) +
+					  HANG_MARGIN_S);
+	char *settle = str_printf("[Timer]\nOnBootSec=\nOnBootSec=%us\n", r->health_settle_s);
+	int rc = add(a,
+		     (struct rootfs_inject){
+			     .content = own(a, health),
+			     .dest = UNIT_DIR "/kiln-health.service.d/10-recipe.conf" },
+		     err);
+
+	return rc ? rc :
+		    add(a,
+			(struct rootfs_inject){
+				.content = own(a, settle),
+				.dest = UNIT_DIR "/kiln-settle.timer.d/10-recipe.conf" },
+			err);
 }
 
 static int add_image_conf(struct additions *a, const struct recipe *r, struct err *err)
@@ -103,7 +179,8 @@ static int add_checks(struct additions *a, const struct recipe *r, struct err *e
 	struct buf b = BUF_INIT;
 	int rc = 0;
 
-	buf_addf(&b, "TIMEOUT_S=%u\n", r->health_timeout_s);
+	buf_addf(&b, "TIMEOUT_S=%u\nSOAK_S=%u\nSCRUB_S=%u\nSETTLE_S=%u\n", r->health_timeout_s,
+		 r->health_soak_s, scrub_seconds(r), r->health_settle_s);
 	for (size_t i = 0; rc == 0 && i < r->n_checks; i++) {
 		const struct recipe_check *c = &r->checks[i];
 
@@ -148,7 +225,13 @@ int additions_make(const struct recipe *recipe, struct additions *ret, struct er
 	else
 		r = add_program(ret, err);
 	if (r == 0)
+		r = add_completion(ret, err);
+	if (r == 0)
 		r = add_units(ret, err);
+	if (r == 0)
+		r = add_wants(ret, recipe, err);
+	if (r == 0)
+		r = add_times(ret, recipe, err);
 	if (r == 0)
 		r = add_image_conf(ret, recipe, err);
 	if (r == 0)

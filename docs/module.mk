@@ -19,6 +19,7 @@ install: all man
 	install -m 755 $(O)/kiln-init $(O)/slotctl $(DESTDIR)$(PREFIX)/lib/kiln
 	install -m 644 $(O)/kiln-selector-x64.efi $(O)/kiln-stub-x64.efi $(DESTDIR)$(PREFIX)/lib/kiln
 	install -m 644 update/units/* $(DESTDIR)$(PREFIX)/lib/kiln/units
+	install -m 644 docs/completion/slotctl.bash docs/completion/_slotctl $(DESTDIR)$(PREFIX)/lib/kiln
 	cd recipes && find . -type f ! -name '*.lock' -exec install -D -m 644 {} $(DESTDIR)$(abspath $(PREFIX))/lib/kiln/recipes/{} ';'
 	cd qemu && find scenarios -type f -exec install -D -m 644 {} $(DESTDIR)$(abspath $(PREFIX))/lib/kiln/{} ';'
 	for m in $(man_src) $(man_gen); do \

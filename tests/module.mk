@@ -20,7 +20,7 @@ $(O)/tests/unit/verity/%: LIBS = $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(VERITY_
 $(O)/tests/unit/uki/%: LIBS = $(LIB_UKI) $(LIB_BASE) $(LIB_CORE) -larchive -lcrypto
 $(O)/tests/unit/builder/%: LIBS = $(LIB_BUILDER) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) $(BUILDER_LIBS)
 $(O)/tests/unit/qemu/%: LIBS = $(LIB_QEMU) $(LIB_UKI) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(LAB_LIBS)
-$(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_BASE) $(LIB_CORE) -lcrypto
+$(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/stub/%: LIBS = $(O)/obj/tests/unit/stub/fake_firmware.o $(LIB_STUB) $(LIB_BASE) $(LIB_CORE)
 $(O)/tests/unit/selector/%: LIBS = $(LIB_SELECTOR) $(LIB_CORE)
 $(O)/tests/unit/initramfs/%: LIBS = $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
@@ -38,6 +38,11 @@ $(unit_bin): $(O)/tests/%: $(O)/obj/tests/%.o $(all_libs)
 $(replay_bin): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o $(all_libs)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $(O)/obj/tests/fuzz/fuzz_$*.o $(O)/obj/tests/fuzz/replay.o $(LIBS) -o $@
+
+# The devices that the cases in tests/slotctl are about.
+$(O)/tests/slotctl/device: $(O)/obj/tests/slotctl/device.o $(LIB_BASE) $(LIB_CORE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lcrypto -o $@
 
 # verity/ alone on the command line, for tests/bench/verity.sh and golden/verity_strangers.sh.
 $(O)/tests/bench/verity_tool: $(O)/obj/tests/bench/verity_tool.o $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
@@ -72,10 +77,10 @@ tidy := layers.sh shape.sh headers.sh
 check_cmds = $(unit_bin) $(foreach t,$(tidy),tests/tidy/$(t)) \
 	$(foreach n,$(fuzz_name),'$(O)/tests/fuzz/replay_$(n) tests/fuzz/corpus/$(n)') \
 	'tests/tidy/manuals.sh $(O)' 'tests/tidy/freestanding.sh $(O)' 'tests/cli/run $(O)/kiln' \
-	'tests/report/reports.sh $(O)'
+	'tests/report/reports.sh $(O)' 'tests/cli/run $(O)/slotctl $(sort $(wildcard tests/slotctl/*.test))'
 
 #: make check        the quick loop: units, models, fuzz corpora, manuals, style
-check: all man $(unit_bin) $(replay_bin) $(O)/tests/report/sample
+check: all man $(unit_bin) $(replay_bin) $(O)/tests/report/sample $(O)/tests/slotctl/device
 	$(Q)tests/run $(check_cmds)
 
 # ---- bakes that tests share ---------------------------------------------------

@@ -5,6 +5,7 @@
 #include "lib/base/err.h"
 #include "update/commands.h"
 #include "update/confirm.h"
+#include "update/health_conf.h"
 
 struct options {
 	const char *run_dir;
@@ -19,14 +20,19 @@ static const struct arg_option options[] = {
 static int run(const struct command *cmd, int argc, char **argv, struct err *err)
 {
 	static struct device dev;
+	static struct health_conf conf;
 	struct options opts = { 0 };
+	bool settled;
 	int r;
 
 	if (args_parse(cmd, argc, argv, &opts, err) < 0)
 		return EXIT_USAGE;
+	/* Who confirms by hand may do so because of what stands there. */
+	settled = health_conf_read(HEALTH_CONF_PATH, &conf, NULL) == 0 &&
+		  confirm_is_settled(conf.settle_s);
 	r = device_open(&dev, opts.run_dir, true, err);
 	if (r == 0) {
-		r = confirm_running(&dev, err);
+		r = confirm_running(&dev, settled, err);
 		device_done(&dev);
 	}
 	if (r)
@@ -39,7 +45,7 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 const struct command cmd_confirm = {
 	.name = "confirm",
 	.synopsis = "[OPTION...]",
-	.summary = "mark the running slot good, so that it is booted from now on",
+	.summary = "Mark the running slot good, so that it is booted from now on",
 	.options = options,
 	.run = run,
 };

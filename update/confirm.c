@@ -2,13 +2,10 @@
 #include "update/confirm.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+#include <time.h>
 
-#include "lib/base/cleanup.h"
 #include "lib/base/err.h"
-#include "lib/base/io.h"
-#include "lib/core/flight.h"
+#include "update/flightlog.h"
 
 static int need_counted(const struct device *dev, struct err *err)
 {
@@ -19,13 +16,22 @@ static int need_counted(const struct device *dev, struct err *err)
 		"this boot was not counted in the boot state, so no slot can be judged by it");
 }
 
-int confirm_running(struct device *dev, struct err *err)
+bool confirm_is_settled(unsigned settle_s)
+{
+	struct timespec up;
+
+	return clock_gettime(CLOCK_BOOTTIME, &up) == 0 && up.tv_sec >= (time_t)settle_s;
+}
+
+int confirm_running(struct device *dev, bool settled, struct err *err)
 {
 	int r = need_counted(dev, err);
 
 	if (r)
 		return r;
 	r = bs_confirm(&dev->bs, dev->running);
+	if (r == 0 && settled)
+		r = bs_end_boot(&dev->bs, dev->running, BS_END_SETTLED);
 	if (r)
 		return err_set(err, -EINVAL, "slot %s cannot be confirmed: %s",
 			       bs_slot_name(dev->running), bs_error_text(r));
@@ -44,26 +50,30 @@ int confirm_stage_userspace(struct device *dev, struct err *err)
 	return device_store(dev, err);
 }
 
-static void record_text(struct device *dev, const char *text)
-{
-	_cleanup_free_ uint8_t *entry = malloc(FLIGHT_ENTRY_BYTES);
-	struct flight about;
-
-	if (!entry || !flight_of_boot(&dev->bs, dev->bs.boots, &about))
-		return;
-	flight_encode(&about, text, strlen(text), entry);
-	io_pwrite_all(dev->fd, entry, FLIGHT_ENTRY_BYTES, FLIGHT_OFFSET(about.boot));
-}
-
-int confirm_failed(struct device *dev, enum bs_reason reason, const char *text, struct err *err)
+int confirm_failed(struct device *dev, const struct confirm_failure *failure, struct err *err)
 {
 	int r = need_counted(dev, err);
 
 	if (r)
 		return r;
-	r = bs_mark_failed(&dev->bs, dev->running, reason);
+	r = failure->hopeless ? bs_mark_bad(&dev->bs, dev->running, failure->reason) :
+				bs_mark_failed(&dev->bs, dev->running, failure->reason);
 	if (r)
 		return err_set(err, -EINVAL, "%s", bs_error_text(r));
-	record_text(dev, text); /* made durable by the flush of the store */
+	flightlog_write(dev, failure->text); /* made durable by the flush of the store */
+	return device_store(dev, err);
+}
+
+int confirm_ended(struct device *dev, enum bs_end end, struct err *err)
+{
+	int r = need_counted(dev, err);
+
+	if (r || dev->bs.ring[0].end >= end)
+		return r;
+	r = bs_end_boot(&dev->bs, dev->running, end);
+	if (r == BS_E_STATUS)
+		return CONFIRM_NOT_YET;
+	if (r)
+		return err_set(err, -EINVAL, "%s", bs_error_text(r));
 	return device_store(dev, err);
 }

@@ -13,8 +13,8 @@
 
 #define FILE_MAX 65536
 
-/* A plain decimal number from 1 to @max. */
-static bool parse_number(const char *text, unsigned max, unsigned *ret)
+/* A plain decimal number from @min to @max. */
+static bool parse_number(const char *text, unsigned min, unsigned max, unsigned *ret)
 {
 	unsigned value = 0;
 
@@ -27,8 +27,10 @@ static bool parse_number(const char *text, unsigned max, unsigned *ret)
 		if (value > max)
 			return false;
 	}
+	if (value < min)
+		return false;
 	*ret = value;
-	return value > 0;
+	return true;
 }
 
 static int add_check(struct health_conf *conf, enum health_kind kind, const char *value,
@@ -46,10 +48,36 @@ static int add_check(struct health_conf *conf, enum health_kind kind, const char
 		return err_set(err, -EINVAL, "line %u: RUN wants an absolute path", line);
 	if (kind == HEALTH_UNIT && value[0] == '-')
 		return err_set(err, -EINVAL, "line %u: UNIT wants a unit's name", line);
-	if (kind == HEALTH_PORT && !parse_number(value, 65535, &c->port))
+	if (kind == HEALTH_PORT && !parse_number(value, 1, 65535, &c->port))
 		return err_set(err, -EINVAL, "line %u: PORT wants 1 to 65535", line);
 	conf->n_checks++;
 	return 0;
+}
+
+/* A key with a number of seconds. */
+static int set_seconds(struct health_conf *conf, const char *key, const char *value, unsigned line,
+		       struct err *err)
+{
+	const struct {
+		const char *key;
+		unsigned min;
+		unsigned *field;
+	} table[] = {
+		{ "TIMEOUT_S", 1, &conf->timeout_s },
+		{ "SOAK_S", 0, &conf->soak_s },
+		{ "SCRUB_S", 1, &conf->scrub_s },
+		{ "SETTLE_S", 0, &conf->settle_s },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		if (strcmp(table[i].key, key))
+			continue;
+		if (parse_number(value, table[i].min, HEALTH_S_MAX, table[i].field))
+			return 0;
+		return err_set(err, -EINVAL, "line %u: %s wants %u to %d", line, key, table[i].min,
+			       HEALTH_S_MAX);
+	}
+	return err_set(err, -EINVAL, "line %u: unknown key '%s'", line, key);
 }
 
 static int parse_line(struct health_conf *conf, char *text, unsigned line, struct err *err)
@@ -70,12 +98,7 @@ static int parse_line(struct health_conf *conf, char *text, unsigned line, struc
 		return add_check(conf, HEALTH_RUN, value, line, err);
 	if (strcmp(text, "PORT") == 0)
 		return add_check(conf, HEALTH_PORT, value, line, err);
-	if (strcmp(text, "TIMEOUT_S") != 0)
-		return err_set(err, -EINVAL, "line %u: unknown key '%s'", line, text);
-	if (!parse_number(value, HEALTH_TIMEOUT_MAX_S, &conf->timeout_s))
-		return err_set(err, -EINVAL, "line %u: TIMEOUT_S wants 1 to %d", line,
-			       HEALTH_TIMEOUT_MAX_S);
-	return 0;
+	return set_seconds(conf, text, value, line, err);
 }
 
 int health_conf_parse(const char *text, size_t len, struct health_conf *ret, struct err *err)
@@ -93,6 +116,9 @@ int health_conf_parse(const char *text, size_t len, struct health_conf *ret, str
 	if (len)
 		memcpy(copy, text, len);
 	conf->timeout_s = HEALTH_TIMEOUT_DEFAULT_S;
+	conf->soak_s = HEALTH_SOAK_DEFAULT_S;
+	conf->scrub_s = HEALTH_SCRUB_DEFAULT_S;
+	conf->settle_s = HEALTH_SETTLE_DEFAULT_S;
 	for (at = copy; at; line++) {
 		char *next = strchr(at, '\n');
 

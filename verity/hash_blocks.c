@@ -61,6 +61,9 @@ static int do_unit(struct shared *s, uint64_t unit, uint8_t *piece,
 	if (n < UNIT_BLOCKS)
 		memset(digests[n], 0, (UNIT_BLOCKS - n) * (size_t)VERITY_HASH_BYTES);
 	progress_add(job->progress, (uint64_t)n * VERITY_BLOCK_BYTES);
+	if (job->done_bytes)
+		__atomic_fetch_add(job->done_bytes, (uint64_t)n * VERITY_BLOCK_BYTES,
+				   __ATOMIC_RELAXED);
 	return job->unit(job->arg, first, n, digests);
 }
 
@@ -70,7 +73,8 @@ static void *worker(void *arg)
 	_cleanup_free_ uint8_t *piece = NULL;
 	uint8_t digests[UNIT_BLOCKS][VERITY_HASH_BYTES];
 
-	piece = aligned_alloc(64, (size_t)PIECE_BLOCKS * VERITY_BLOCK_BYTES);
+	/* Aligned so that fd may be open with O_DIRECT. */
+	piece = aligned_alloc(VERITY_BLOCK_BYTES, (size_t)PIECE_BLOCKS * VERITY_BLOCK_BYTES);
 	if (!piece) {
 		unit_failed(s, 0, -ENOMEM);
 		return NULL;

@@ -31,6 +31,7 @@ struct hash_blocks_job {
 	hash_unit_fn unit;
 	void *arg;
 	struct progress *progress; /* may be NULL */
+	uint64_t *done_bytes; /* as in struct verity_options; may be NULL */
 	unsigned threads; /* 0: one per CPU */
 };
 

@@ -42,6 +42,8 @@ struct verity_layout {
 struct verity_options {
 	unsigned threads; /* 0: one per CPU this process may use */
 	struct progress *progress; /* in data bytes; may be NULL */
+	/* Counted up, atomically, by the data bytes that are done: for another process to watch. */
+	uint64_t *done_bytes;
 	uint64_t data_start_bytes; /* where the data begins in its fd, e.g. a partition of a disk */
 	uint64_t hash_start_bytes; /* where the superblock begins in its fd */
 };

@@ -90,6 +90,7 @@ int verity_tree_check(int data_fd, uint64_t data_bytes, int hash_fd, const uint8
 		job.blocks = level ? l.level_blocks[level - 1] : l.data_blocks;
 		job.threads = opts ? opts->threads : 0;
 		job.progress = opts && level == 0 ? opts->progress : NULL;
+		job.done_bytes = opts && level == 0 ? opts->done_bytes : NULL;
 		job.unit = check_unit;
 		job.arg = &c;
 		if (level == l.levels)

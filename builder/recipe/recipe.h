@@ -90,6 +90,8 @@ struct recipe {
 
 	uint32_t health_tries; /* health.tries, default 3, 1..15 */
 	uint32_t health_timeout_s; /* health.timeout, default 120 */
+	uint32_t health_soak_s; /* health.soak, default 10 */
+	uint32_t health_settle_s; /* health.settle, default 300 */
 	struct recipe_check *checks;
 	size_t n_checks;
 

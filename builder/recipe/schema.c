@@ -85,6 +85,25 @@ static int accept_persist(const struct recipe *r, const void *value, struct sche
 	return 0;
 }
 
+/* Without these no boot would ever be judged, and no version confirmed. */
+static int accept_mask(const struct recipe *r, const void *value, struct schema_fault *fault)
+{
+	static const char *const needed[] = {
+		"kiln-health.service", "kiln-unhealthy.service", "kiln-booted.service",
+		"kiln-shutdown.service", "kiln-settle.service", "kiln-settle.timer",
+		"multi-user.target",
+	};
+	const char *unit = value;
+
+	(void)r;
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!strcmp(unit, needed[i]))
+			return fault_set(fault, NULL,
+					 "'%s' judges or records every boot: it cannot be masked",
+					 unit);
+	return 0;
+}
+
 static int accept_user(const struct recipe *r, const void *value, struct schema_fault *fault)
 {
 	const struct recipe_user *u = value;
@@ -154,6 +173,7 @@ static const struct schema_key service_keys[] = {
 	{ .key = "disable", .type = SCHEMA_WORDS, AT(recipe, units_disable), .word = &word_unit,
 	  .doc = "Units that packages enable and this image does not want." },
 	{ .key = "mask", .type = SCHEMA_WORDS, AT(recipe, units_mask), .word = &word_unit,
+	  .accept = accept_mask,
 	  .doc = "Units that can never start." },
 	{ 0 },
 };
@@ -242,6 +262,17 @@ static const struct schema_key health_keys[] = {
 	{ .key = "timeout", .type = SCHEMA_DURATION, AT(recipe, health_timeout_s),
 	  .default_yaml = "120s", .min = 5, .max = 3600,
 	  .doc = "Time from the start of user space until every check must have passed." },
+	{ .key = "soak", .type = SCHEMA_DURATION, AT(recipe, health_soak_s),
+	  .default_yaml = "10s", .max = 3600,
+	  .doc = "How long all of it must then hold before the version is confirmed: a service "
+		 "that crashes within this time is caught. A unit of the checks that is started "
+		 "again meanwhile begins the time anew." },
+	{ .key = "settle", .type = SCHEMA_DURATION, AT(recipe, health_settle_s),
+	  .default_yaml = "5m", .max = 86400,
+	  .doc = "How long the machine must have been up before a confirmed boot counts as a "
+		 "success whatever comes; 0s: as soon as it is confirmed. When twice as many boots "
+		 "in a row as there are tries stop without a word before that, the machine falls "
+		 "back." },
 	{ .key = "checks", .type = SCHEMA_ITEMS, AT(recipe, checks),
 	  .count_offset = offsetof(struct recipe, n_checks), .object = &check_object,
 	  .doc = "What must be true, besides the system being up, for a version to be good." },

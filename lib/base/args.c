@@ -207,9 +207,14 @@ void args_help(const char *program, const struct command *cmd)
 
 void args_overview(const char *program, const char *tagline, const struct command *const *table)
 {
+	int width = 12;
+
+	for (const struct command *const *c = table; *c; c++)
+		if ((int)strlen((*c)->name) > width)
+			width = (int)strlen((*c)->name);
 	printf("Usage: %s VERB [OPTION...] [ARGUMENT...]\n\n%s\n\nVerbs:\n", program, tagline);
 	for (; *table; table++)
-		printf("  %-12s %s\n", (*table)->name, (*table)->summary);
+		printf("  %-*s %s\n", width, (*table)->name, (*table)->summary);
 	printf("\n'%s VERB --help' tells more; 'man %s' tells all.\n", program, program);
 }
 

@@ -110,6 +110,8 @@ int io_read_file(const char *path, size_t max_bytes, char **ret_data, size_t *re
 			continue;
 		if (n < 0)
 			return err_errno(err, -errno, "cannot read %s", path);
+		/* Also of an empty file, whose buffer holds whatever was there before. */
+		b.data[b.len + (size_t)n] = '\0';
 		if (n == 0)
 			break;
 		b.len += (size_t)n;

@@ -5,15 +5,16 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "lib/base/printable.h"
 #include "lib/base/utf8.h"
 
 static void put_string(struct buf *b, const char *s)
 {
-	uint32_t ignored;
+	uint32_t point;
 
 	buf_addc(b, '"');
 	while (*s) {
-		unsigned n = utf8_decode(s, strnlen(s, 4), &ignored);
+		unsigned n = utf8_decode(s, strnlen(s, 4), &point);
 
 		if (!n)
 			buf_adds(b, UTF8_REPLACEMENT);
@@ -21,8 +22,8 @@ static void put_string(struct buf *b, const char *s)
 			buf_addf(b, "\\%c", *s);
 		else if (*s == '\n')
 			buf_adds(b, "\\n");
-		else if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			buf_addf(b, "\\u%04x", (unsigned char)*s);
+		else if (printable_acts(point))
+			buf_addf(b, "\\u%04" PRIx32, point);
 		else
 			buf_add(b, s, n);
 		s += n ? n : 1;

@@ -1,7 +1,8 @@
 /*
  * Writing JSON: a flat sequence of calls, deterministic bytes, two-space
- * indentation, no trailing newline. Strings are escaped; invalid UTF-8 bytes
- * become U+FFFD so that the output is always valid.
+ * indentation, no trailing newline. Strings are escaped, also what a terminal
+ * would obey instead of show; invalid UTF-8 bytes become U+FFFD so that the output
+ * is always valid.
  *
  *	json_open(&j, NULL, '{');
  *	json_str(&j, "name", "web");

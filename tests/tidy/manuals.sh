@@ -1,5 +1,5 @@
 #!/bin/sh
-# Manuals are well-formed, and kiln(1) names every verb and option there is.
+# Manuals are well-formed, and kiln(1) and slotctl(8) name every verb and option there is.
 # Usage: manuals.sh BUILD-DIR
 set -eu
 build=$1
@@ -15,11 +15,22 @@ check() { # program page verb
 			{ echo "$2: says nothing of '$3 --$o'"; bad=1; }
 	done
 }
-verbs=$("$build/kiln" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-[ -n "$verbs" ] || { echo "no verbs found"; exit 1; }
-for v in $verbs; do
-	grep -q "^\.It Ic $v" docs/man/kiln.1 || { echo "kiln.1: no verb '$v'"; bad=1; }
-	check "$build/kiln" docs/man/kiln.1 "$v"
+verbs() { # program page
+	verbs=$("$1" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
+	[ -n "$verbs" ] || { echo "$1: no verbs found"; exit 1; }
+	for v in $verbs; do
+		grep -q "^\.It Ic $v\( \|\$\)" "$2" || { echo "$2: no verb '$v'"; bad=1; }
+		check "$1" "$2" "$v"
+	done
+}
+verbs "$build/kiln" docs/man/kiln.1
+verbs "$build/slotctl" docs/man/slotctl.8
+# An option may be told at one verb only; every key of --json has its place, too.
+for key in $(sed -n 's/.*json_[a-z0-9]*(&*j, "\([a-z_]*\)".*/\1/p' update/status_json.c update/cmd_log.c update/cmd_diff.c); do
+	grep -qE "^\.Li (.* )?$key( |\$)" docs/man/slotctl.8 || { echo "slotctl.8: says nothing of the key '$key'"; bad=1; }
+done
+for metric in $(grep -ohE '"kiln_[a-z_]+"' update/status_prometheus.c | tr -d '"' | sort -u); do
+	grep -qE "\b$metric\b" docs/man/slotctl.8 || { echo "slotctl.8: says nothing of $metric"; bad=1; }
 done
 [ $bad = 0 ] && echo "manuals agree with the programs"
 exit $bad

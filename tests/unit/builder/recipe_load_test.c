@@ -92,6 +92,8 @@ static void defaults_are_filled_in(void **state)
 	assert_int_equal(r->state_bytes, 512ull << 20);
 	assert_int_equal(r->health_tries, 3);
 	assert_int_equal(r->health_timeout_s, 120);
+	assert_int_equal(r->health_soak_s, 10);
+	assert_int_equal(r->health_settle_s, 300);
 	assert_int_equal(r->files[0].mode, 0644);
 	assert_string_equal(r->users[0].shell, "/usr/sbin/nologin");
 	assert_string_equal(r->users[0].home, "/var/home/deploy");
@@ -105,7 +107,8 @@ static void values_arrive_in_their_units(void **state)
 
 	(void)state;
 	put("r.yaml", HEAD "slots: {root: 96M, boot: 16777216}\nstate: {size: 2G, grow: false}\n"
-		      "health: {tries: 15, timeout: 2m, checks: [{port: 80}, {unit: a.service}]}\n"
+		      "health: {tries: 15, timeout: 2m, soak: 45s, settle: 0s,"
+		      " checks: [{port: 80}, {unit: a.service}]}\n"
 		      "files: [{path: /bin/x, link: ../y}, {path: /s, content: \"\", mode: 04755,"
 		      " uid: 7, gid: 8}]\n");
 	r = load("r.yaml");
@@ -114,6 +117,8 @@ static void values_arrive_in_their_units(void **state)
 	assert_int_equal(r->state_bytes, 2ull << 30);
 	assert_false(r->state_grow);
 	assert_int_equal(r->health_timeout_s, 120);
+	assert_int_equal(r->health_soak_s, 45);
+	assert_int_equal(r->health_settle_s, 0);
 	assert_int_equal(r->n_checks, 2);
 	assert_int_equal(r->checks[0].port, 80);
 	assert_null(r->checks[0].unit);

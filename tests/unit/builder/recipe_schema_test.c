@@ -178,6 +178,13 @@ static void numbers_stay_within_their_row(void **state)
 		{ "health", "timeout", "1h", true },
 		{ "health", "timeout", "61m", false },
 		{ "health", "timeout", "307445734561825861m", false },
+		{ "health", "soak", "0s", true },
+		{ "health", "soak", "0", false },
+		{ "health", "soak", "1h", true },
+		{ "health", "soak", "61m", false },
+		{ "health", "settle", "0s", true },
+		{ "health", "settle", "24h", true },
+		{ "health", "settle", "86401s", false },
 	};
 
 	(void)state;

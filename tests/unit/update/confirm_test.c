@@ -1,88 +1,10 @@
 /* The verdict on a boot, with a file as the boot-state partition. */
 #include "update/confirm.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "lib/base/atomic_file.h"
-#include "lib/base/buf.h"
-#include "lib/base/cleanup.h"
-#include "lib/base/err.h"
-#include "lib/base/io.h"
-#include "lib/base/path.h"
 #include "lib/core/flight.h"
+#include "tests/unit/update/device_fixture.h"
 
-static char dir[] = "/tmp/kiln-confirm.XXXXXX";
-static struct device dev;
-static struct err err;
-
-static void write_note(const char *name, const char *text)
-{
-	_cleanup_free_ char *path = path_join(dir, name);
-
-	assert_int_equal(atomic_file_write(path, text, strlen(text), 0644, &err), 0);
-}
-
-static struct slotdesc image(const char *version, uint8_t root)
-{
-	struct slotdesc d = { .uki_bytes = 1 << 20, .epoch = 1 };
-
-	strcpy(d.name, "web");
-	strcpy(d.version, version);
-	memset(d.root_hash, root, sizeof(d.root_hash));
-	memset(d.uki_sha256, 3, sizeof(d.uki_sha256));
-	return d;
-}
-
-/* A fresh image, started once: slot a runs and has 2 of 3 tries left. */
-static int setup(void **state)
-{
-	_cleanup_free_ char *path = NULL;
-	struct slotdesc a = image("1.0", 0x11);
-	struct bs bs;
-
-	(void)state;
-	strcpy(dir, "/tmp/kiln-confirm.XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	path = path_join(dir, "partition");
-	write_note("boot-state", path);
-	write_note("disk", "/dev/vda\n");
-	write_note("slot", "a\n");
-	write_note("roothash", "1111111111111111111111111111111111111111111111111111111111111111\n");
-	memset(&dev, 0, sizeof(dev));
-	dev.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	assert_int_equal(ftruncate(dev.fd, BS_PARTITION_BYTES), 0);
-	close(dev.fd);
-	/* The first open finds nothing valid, but sets up the callbacks that bs_create() needs. */
-	assert_int_equal(device_open(&dev, dir, true, &err), -EBADMSG);
-	assert_non_null(strstr(err.text, "the boot state on "));
-	dev.fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_int_equal(bs_init_fresh(&a, 3, &bs), BS_OK);
-	assert_int_equal(bs_create(&dev.disk, &dev.ops, &bs), BS_OK);
-	assert_int_equal(bs_count_start(&bs, 0), BS_OK);
-	assert_int_equal(bs_store(&dev.disk, &bs), BS_OK);
-	device_done(&dev);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return path_remove_tree(dir);
-}
-
-static void open_or_fail(bool write)
-{
-	if (device_open(&dev, dir, write, &err))
-		fail_msg("%s", err.text);
-}
+static const struct confirm_failure unit_x = { .reason = BS_REASON_HEALTH, .text = "unit x failed\n" };
 
 static void a_confirmed_slot_is_good_after_reading_it_again(void **state)
 {
@@ -92,7 +14,7 @@ static void a_confirmed_slot_is_good_after_reading_it_again(void **state)
 	assert_int_equal(dev.running, 0);
 	assert_false(bs_boot_confirmed(&dev.bs));
 	assert_int_equal(confirm_stage_userspace(&dev, &err), 0);
-	assert_int_equal(confirm_running(&dev, &err), 0);
+	assert_int_equal(confirm_running(&dev, false, &err), 0);
 	device_done(&dev);
 	open_or_fail(false);
 	assert_true(bs_boot_confirmed(&dev.bs));
@@ -109,7 +31,7 @@ static void a_failure_is_recorded_with_its_text(void **state)
 
 	(void)state;
 	open_or_fail(true);
-	assert_int_equal(confirm_failed(&dev, BS_REASON_HEALTH, "unit x failed\n", &err), 0);
+	assert_int_equal(confirm_failed(&dev, &unit_x, &err), 0);
 	device_done(&dev);
 	open_or_fail(false);
 	assert_int_equal(dev.bs.slot[0].reason, BS_REASON_HEALTH);
@@ -124,6 +46,71 @@ static void a_failure_is_recorded_with_its_text(void **state)
 	device_done(&dev);
 }
 
+/* A root that is corrupt will not get better: no try is left for it. */
+static void a_hopeless_failure_ends_the_tries(void **state)
+{
+	const struct confirm_failure corrupt = { .reason = BS_REASON_VERITY, .hopeless = true, .text = "" };
+
+	(void)state;
+	open_or_fail(true);
+	assert_int_equal(dev.bs.slot[0].tries_left, 2);
+	assert_int_equal(confirm_failed(&dev, &unit_x, &err), 0);
+	assert_int_equal(dev.bs.slot[0].tries_left, 2);
+	assert_int_equal(confirm_failed(&dev, &corrupt, &err), 0);
+	device_done(&dev);
+	open_or_fail(false);
+	assert_int_equal(dev.bs.slot[0].tries_left, 0);
+	assert_int_equal(dev.bs.ring[0].reason, BS_REASON_VERITY);
+	device_done(&dev);
+}
+
+static void a_boot_settles_only_when_it_is_confirmed(void **state)
+{
+	uint64_t sequence;
+
+	(void)state;
+	open_or_fail(true);
+	sequence = dev.bs.sequence;
+	assert_int_equal(confirm_ended(&dev, BS_END_SETTLED, &err), CONFIRM_NOT_YET);
+	assert_int_equal(dev.bs.sequence, sequence);
+	assert_int_equal(confirm_running(&dev, false, &err), 0);
+	assert_int_equal(dev.bs.ring[0].end, BS_END_UNKNOWN);
+	assert_int_equal(confirm_ended(&dev, BS_END_SETTLED, &err), 0);
+	sequence = dev.bs.sequence;
+	assert_int_equal(confirm_ended(&dev, BS_END_SETTLED, &err), 0);
+	assert_int_equal(dev.bs.sequence, sequence); /* it is known: nothing is written */
+	assert_int_equal(confirm_ended(&dev, BS_END_SHUT_DOWN, &err), 0);
+	device_done(&dev);
+	open_or_fail(false);
+	assert_int_equal(dev.bs.ring[0].end, BS_END_SHUT_DOWN);
+	device_done(&dev);
+}
+
+static void a_late_confirmation_settles_at_once(void **state)
+{
+	(void)state;
+	open_or_fail(true);
+	assert_int_equal(confirm_running(&dev, true, &err), 0);
+	device_done(&dev);
+	open_or_fail(false);
+	assert_int_equal(dev.bs.ring[0].end, BS_END_SETTLED);
+	device_done(&dev);
+	assert_true(confirm_is_settled(0));
+	assert_false(confirm_is_settled(2000000000u)); /* sixty years of uptime */
+}
+
+static void an_unconfirmed_boot_may_be_shut_down(void **state)
+{
+	(void)state;
+	open_or_fail(true);
+	assert_int_equal(confirm_ended(&dev, BS_END_SHUT_DOWN, &err), 0);
+	device_done(&dev);
+	open_or_fail(false);
+	assert_int_equal(dev.bs.ring[0].end, BS_END_SHUT_DOWN);
+	assert_false(dev.bs.slot[0].good);
+	device_done(&dev);
+}
+
 static void nothing_is_said_in_the_name_of_a_slot_that_does_not_run(void **state)
 {
 	uint64_t sequence;
@@ -133,10 +120,11 @@ static void nothing_is_said_in_the_name_of_a_slot_that_does_not_run(void **state
 	open_or_fail(true);
 	assert_false(dev.counted);
 	sequence = dev.bs.sequence;
-	assert_int_equal(confirm_running(&dev, &err), -EINVAL);
+	assert_int_equal(confirm_running(&dev, false, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "was not counted"));
-	assert_int_equal(confirm_failed(&dev, BS_REASON_HEALTH, "", &err), -EINVAL);
+	assert_int_equal(confirm_failed(&dev, &unit_x, &err), -EINVAL);
 	assert_int_equal(confirm_stage_userspace(&dev, &err), -EINVAL);
+	assert_int_equal(confirm_ended(&dev, BS_END_SHUT_DOWN, &err), -EINVAL);
 	assert_int_equal(device_reload(&dev, &err), 0);
 	assert_int_equal(dev.bs.sequence, sequence); /* nothing was written */
 	device_done(&dev);
@@ -146,7 +134,7 @@ static void a_device_opened_for_reading_is_never_written(void **state)
 {
 	(void)state;
 	open_or_fail(false);
-	assert_int_equal(confirm_running(&dev, &err), DISK_READ_ONLY);
+	assert_int_equal(confirm_running(&dev, false, &err), DISK_READ_ONLY);
 	device_done(&dev);
 }
 
@@ -170,6 +158,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_confirmed_slot_is_good_after_reading_it_again),
 		T(a_failure_is_recorded_with_its_text),
+		T(a_hopeless_failure_ends_the_tries),
+		T(a_boot_settles_only_when_it_is_confirmed),
+		T(a_late_confirmation_settles_at_once),
+		T(an_unconfirmed_boot_may_be_shut_down),
 		T(nothing_is_said_in_the_name_of_a_slot_that_does_not_run),
 		T(a_device_opened_for_reading_is_never_written),
 		T(missing_or_wrong_notes_are_named),

@@ -237,13 +237,16 @@ static void data_and_tree_may_lie_inside_a_disk(void **state)
 	_cleanup_close_ int data = make_data(300, false), hash = memfd_create("hash", MFD_CLOEXEC);
 	_cleanup_close_ int disk = memfd_create("disk", MFD_CLOEXEC);
 	uint8_t root[32], same[32];
+	uint64_t done = 0;
 
 	(void)state;
 	assert_int_equal(verity_tree_write(data, 300 * 4096, salt, 32, uuid, hash, root, NULL, NULL), 0);
 	assert_int_equal(io_copy_range(data, 0, disk, 512, 300 * 4096), 0);
 	assert_int_equal(verity_tree_write(disk, 300 * 4096, salt, 32, uuid, disk, same, &opts, NULL), 0);
 	assert_memory_equal(root, same, 32);
+	opts.done_bytes = &done;
 	assert_int_equal(verity_tree_check(disk, 300 * 4096, disk, salt, 32, root, &opts, NULL), 0);
+	assert_int_equal(done, 300 * 4096); /* data only, not the tree */
 	flip(disk, 512 + 299 * 4096);
 	assert_int_equal(verity_tree_check(disk, 300 * 4096, disk, salt, 32, root, &opts, NULL),
 			 VERITY_CORRUPT);

@@ -1,0 +1,250 @@
+/*
+ * Makes the device that the cases in this folder are about: a file for the
+ * boot-state partition, and the notes early init leaves in /run/kiln.
+ *
+ *	device RUN-DIR WORD...
+ *
+ * The words are steps, taken in order by the rules of the boot state themselves:
+ *
+ *	fresh VERSION EPOCH      slot a holds it, never booted (first)
+ *	boot                     the selector chooses and counts a start
+ *	stage NAME               the running boot got that far
+ *	confirm  settle  shutdown
+ *	fail REASON  bad REASON  the running boot failed; ... and need not be tried again
+ *	log TEXT                 what it said, kept in the flight recorder ("\n", "\e", "\0" understood)
+ *	install VERSION EPOCH    to the slot that does not run
+ *	begin VERSION EPOCH      the same, but it is never finished
+ *	rebuild                  both copies were lost: rebuilt from the slots
+ *	promise TEXT             beside the boot state
+ *	uncounted                the notes name another root hash than the slot started last
+ *	damage                   both copies become unreadable
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/atomic_file.h"
+#include "lib/base/buf.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/digest.h"
+#include "lib/base/err.h"
+#include "lib/base/io.h"
+#include "lib/base/path.h"
+#include "lib/core/bytes.h"
+#include "lib/core/flight.h"
+
+static struct bs bs;
+static struct bs_disk disk;
+static struct disk_ops ops;
+static int fd = -1;
+static const char *run_dir;
+static bool uncounted;
+
+static _Noreturn void die(const char *what, const char *about)
+{
+	fprintf(stderr, "device: %s: %s\n", about, what);
+	exit(2);
+}
+
+static void must(int r, const char *about)
+{
+	if (r)
+		die(bs_error_text(r), about);
+}
+
+static int op_read(void *ctx, uint64_t offset_bytes, void *data, size_t len)
+{
+	(void)ctx;
+	return io_pread_all(fd, data, len, offset_bytes);
+}
+
+static int op_write(void *ctx, uint64_t offset_bytes, const void *data, size_t len)
+{
+	(void)ctx;
+	return io_pwrite_all(fd, data, len, offset_bytes);
+}
+
+static int op_flush(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+/* The root hash is the version's own, so that an image installed again is the same. */
+static struct slotdesc image(const char *version, const char *epoch)
+{
+	struct slotdesc d = { .uki_bytes = 1 << 20, .name = "demo" };
+
+	snprintf(d.version, sizeof(d.version), "%s", version);
+	if (!u64_parse(epoch, strlen(epoch), &d.epoch))
+		die("no epoch", epoch);
+	digest_bytes(version, strlen(version), d.root_hash);
+	memset(d.uki_sha256, 3, sizeof(d.uki_sha256));
+	return d;
+}
+
+static void note(const char *name, const char *text)
+{
+	_cleanup_free_ char *path = path_join(run_dir, name), *line = str_printf("%s\n", text);
+	static struct err err;
+
+	if (!path || !line || atomic_file_write(path, line, strlen(line), 0644, &err))
+		die(err.text, name);
+}
+
+static enum bs_reason reason(const char *name)
+{
+	for (int i = 0; i < BS_REASON_COUNT; i++)
+		if (strcmp(bs_reason_name((enum bs_reason)i), name) == 0)
+			return (enum bs_reason)i;
+	die("no such reason", name);
+}
+
+static enum bs_stage stage(const char *name)
+{
+	for (int i = 0; i < BS_STAGE_COUNT; i++)
+		if (strcmp(bs_stage_name((enum bs_stage)i), name) == 0)
+			return (enum bs_stage)i;
+	die("no such stage", name);
+}
+
+static void keep_log(const char *text)
+{
+	static uint8_t entry[FLIGHT_ENTRY_BYTES];
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct flight about;
+
+	for (; *text; text++) {
+		char c = *text;
+
+		if (c == '\\' && text[1]) {
+			c = *++text;
+			c = c == 'n' ? '\n' : c == 'e' ? '\033' : c == '0' ? '\0' : c;
+		}
+		buf_addc(&b, c);
+	}
+	if (!flight_of_boot(&bs, bs.boots, &about))
+		die("no boot yet", "log");
+	flight_encode(&about, b.data ? b.data : "", b.len, entry);
+	must(op_write(NULL, FLIGHT_OFFSET(about.boot), entry, sizeof(entry)), "log");
+}
+
+static void start(const char *version, const char *epoch)
+{
+	struct slotdesc d = image(version, epoch);
+
+	must(bs_init_fresh(&d, 3, &bs), version);
+	must(bs_create(&disk, &ops, &bs), version);
+}
+
+static void boot(void)
+{
+	unsigned slot;
+
+	must(bs_choose(&bs, 0, 0, &slot), "boot");
+	must(bs_count_start(&bs, slot), "boot");
+	must(bs_set_stage(&bs, BS_STAGE_LOADED), "boot");
+}
+
+static void install(const char *version, const char *epoch, bool finish)
+{
+	struct slotdesc d = image(version, epoch);
+	unsigned slot = 1u - bs.current;
+
+	must(bs_install_begin(&bs, slot, bs.current, &d, false), version);
+	if (finish)
+		must(bs_install_commit(&bs, slot, &d, 3), version);
+}
+
+static void write_promise(const char *text)
+{
+	uint8_t block[BS_PROMISE_BYTES] = { 0 };
+
+	memcpy(block, text, strlen(text));
+	must(op_write(NULL, BS_PROMISE_OFFSET, block, sizeof(block)), "promise");
+}
+
+static void damage(void)
+{
+	uint8_t block[BS_RECORD_BYTES] = { 0xff };
+
+	for (unsigned i = 0; i < BS_COPIES; i++)
+		must(op_write(NULL, BS_COPY_OFFSET(i), block, sizeof(block)), "damage");
+}
+
+static void rebuild(void)
+{
+	struct slotdesc a = bs.slot[0].image, b = bs.slot[1].image;
+	bool has_b = bs.slot[1].status != BS_EMPTY;
+
+	bs_rebuild(&a, has_b ? &b : NULL, &bs);
+}
+
+/* The step at @words; returns how many more words it took. */
+static int take(char **words, int left)
+{
+	const char *step = words[0], *one = left > 1 ? words[1] : "", *two = left > 2 ? words[2] : "";
+
+	if (!strcmp(step, "boot"))
+		return boot(), 0;
+	if (!strcmp(step, "confirm"))
+		return must(bs_confirm(&bs, bs.current), step), 0;
+	if (!strcmp(step, "settle"))
+		return must(bs_end_boot(&bs, bs.current, BS_END_SETTLED), step), 0;
+	if (!strcmp(step, "shutdown"))
+		return must(bs_end_boot(&bs, bs.current, BS_END_SHUT_DOWN), step), 0;
+	if (!strcmp(step, "uncounted"))
+		return uncounted = true, 0;
+	if (!strcmp(step, "damage"))
+		return damage(), 0;
+	if (!strcmp(step, "rebuild"))
+		return rebuild(), 0;
+	if (!strcmp(step, "stage"))
+		return must(bs_set_stage(&bs, stage(one)), one), 1;
+	if (!strcmp(step, "fail"))
+		return must(bs_mark_failed(&bs, bs.current, reason(one)), one), 1;
+	if (!strcmp(step, "bad"))
+		return must(bs_mark_bad(&bs, bs.current, reason(one)), one), 1;
+	if (!strcmp(step, "log"))
+		return keep_log(one), 1;
+	if (!strcmp(step, "promise"))
+		return write_promise(one), 1;
+	if (!strcmp(step, "fresh"))
+		return start(one, two), 2;
+	if (!strcmp(step, "install") || !strcmp(step, "begin"))
+		return install(one, two, step[0] == 'i'), 2;
+	die("no such step", step);
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_free_ char *path = NULL, *dir = NULL;
+	char hex[65];
+
+	if (argc < 3)
+		die("RUN-DIR WORD...", "usage");
+	run_dir = argv[1];
+	dir = realpath(run_dir, NULL);
+	path = dir ? path_join(dir, "partition") : NULL;
+	fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+	if (fd < 0 || ftruncate(fd, BS_PARTITION_BYTES))
+		die("cannot make a partition", run_dir);
+	ops = (struct disk_ops){ .read = op_read, .write = op_write, .flush = op_flush };
+	for (int i = 2; i < argc; i++) {
+		bool damaged = !strcmp(argv[i], "damage");
+
+		i += take(argv + i, argc - i);
+		if (!damaged)
+			must(bs_store(&disk, &bs), argv[i]);
+	}
+	bytes_to_hex(bs.slot[bs.current % BS_SLOTS].image.root_hash, 32, hex);
+	if (uncounted)
+		memset(hex, '9', 64);
+	note("boot-state", path);
+	note("disk", "/dev/vda");
+	note("slot", bs_slot_name(bs.current));
+	note("roothash", hex);
+	return 0;
+}
