@@ -101,7 +101,7 @@ promise_cmds = \
 	'tests/golden/bad_input.sh $(O) recipes/demo.yaml' \
 	'tests/model/mutants.sh' \
 	'$(lab)minimal -j1 $(minimal_disk) 01-boots tests/golden/credentials-locked.scn' \
-	'$(lab)trixie -j1 $(trixie_disk) 02-runs 13-nothing-injected 15-systemd-crashes' \
+	'$(lab)trixie -j1 $(trixie_disk) 02-runs 13-nothing-injected 15-systemd-crashes tests/golden/kernel-inspect.scn' \
 	'$(lab)web -j1 $(web_disk) 02-runs' \
 	'$(lab)golden -j1 $(demo_disk) tests/golden/bootctl.scn tests/golden/credentials-open.scn'
 
