@@ -139,7 +139,7 @@ promise_cmds = \
 	'$(lab)minimal -j1 $(minimal_disk) 01-boots tests/golden/credentials-locked.scn' \
 	'$(lab)cloud -j1 $(cloud_dir)/cloud_1.0.0_amd64.raw 01-boots' \
 	'tests/report/real.sh $(O) $(minimal_disk)' \
-	'$(lab)trixie -j1 $(trixie_disk) 02-runs 13-nothing-injected 15-systemd-crashes' \
+	'$(lab)trixie -j1 $(trixie_disk) 02-runs 13-nothing-injected 15-systemd-crashes tests/golden/kernel-inspect.scn' \
 	'$(lab)web -j1 $(web_disk) 02-runs' \
 	'$(lab)story -j1 --next $(broken_disk) $(demo_disk) qemu/scenarios/demo/story.scn' \
 	'$(lab)golden -j1 $(demo_disk) tests/golden/bootctl.scn tests/golden/credentials-open.scn'

@@ -13,7 +13,7 @@ disk=$1
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 for tool in sfdisk sgdisk unsquashfs systemd-dissect openssl veritysetup fsck.vfat mdir objdump \
-	sha256sum; do
+	sbsign sbverify sha256sum; do
 	command -v "$tool" >/dev/null || { echo "FAIL: $tool is missing"; exit 1; }
 done
 top=$(mktemp -d "${TMPDIR:-/tmp}/image-strangers.XXXXXX")
@@ -166,6 +166,20 @@ done
 objcopy -O binary --dump-section ".cmdline=$top/cmdline" "$top/uki" "$top/ignored" 2>/dev/null || true
 expect "the signed command line names the root" "$top/cmdline" "kiln.roothash=$root_hash "
 expect "a panic reboots" "$top/cmdline" ' panic=-1 '
+python3 -c 'import json, sys; sys.stdout.write(json.load(sys.stdin)["kernel"]["cmdline"])' \
+	<"$(art manifest.json)" >"$top/cmdline.want"
+check "the manifest tells the command line" cmp "$top/cmdline.want" "$top/cmdline"
+objdump -p "$top/uki" >"$top/pe"
+expect "the UKI is an EFI program" "$top/pe" '^Subsystem.*0000000a'
+expect "the UKI is made for memory that is either written or run" "$top/pe" NX_COMPAT
+expect "the UKI's sections are whole pages" "$top/pe" '^SectionAlignment.*00001000'
+objdump -h "$top/uki" | awk '$1 ~ /^[0-9]+$/ { name = $2 } /CODE/ && !/READONLY/ { print name }' >"$top/writable"
+check "no code of the UKI can be written" diff /dev/null "$top/writable"
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=stranger -days 1 -keyout "$top/key" -out "$top/crt" 2>/dev/null
+check "sbsign signs the UKI" sbsign --key "$top/key" --cert "$top/crt" --output "$top/signed" "$top/uki"
+check "sbverify accepts it" sbverify --cert "$top/crt" "$top/signed"
+expect "... without a warning" "$top/log" '^Signature verification OK$'
+if grep -qi warning "$top/log"; then echo "FAIL sbverify warns"; cat "$top/log"; failed=1; fi
 
 # ---- state ----
 extract state "$top/state"

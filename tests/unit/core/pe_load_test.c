@@ -223,6 +223,7 @@ static void a_relocation_that_cannot_be_applied_is_refused(void **state)
 		{ 0xfffff000, 14, 14, 0xafff },
 		{ 0x2000, 7, 14, 0xa008 }, /* a block shorter than its head, odd, too long */
 		{ 0x2000, 13, 14, 0xa008 },
+		{ 0x2000, 13, 13, 0xa008 },
 		{ 0x2000, 16, 14, 0xa008 },
 		{ 0x2000, 0, 14, 0xa008 },
 		{ 0x2000, 0xffffffff, 14, 0xa008 },
@@ -239,6 +240,40 @@ static void a_relocation_that_cannot_be_applied_is_refused(void **state)
 		if (pe_load(&pe, image, 0x10000) != PE_E_RELOCATION)
 			fail_msg("case %zu was taken", i);
 	}
+}
+
+/* Bytes behind the image may look like relocations; they are not its own. */
+static void relocations_end_with_the_image(void **state)
+{
+	(void)state;
+	make();
+	memset(image, 0, sizeof(image));
+	le32_store(file + OPT_AT + 56, 0x4020);
+	le32_store(file + 0xa18, 0x2000);
+	le32_store(file + 0xa1c, 16);
+	le32_store(file + RELOC_DIRECTORY_AT, 0x4018);
+	le32_store(file + RELOC_DIRECTORY_AT + 4, 16);
+	parse();
+	assert_int_equal(pe_load_check(&pe), PE_OK);
+	assert_int_equal(pe_load(&pe, image, 0x10000), PE_E_RELOCATION);
+	le32_store(file + 0xa1c, 8);
+	le32_store(file + RELOC_DIRECTORY_AT + 4, 8);
+	parse();
+	assert_int_equal(pe_load(&pe, image, 0x10000), PE_OK);
+}
+
+static void headers_lie_within_the_image_even_without_sections(void **state)
+{
+	struct pe loaded;
+
+	(void)state;
+	make();
+	for (unsigned int i = 0; i < 4; i++)
+		le32_store(header(i) + 8, 0);
+	le32_store(file + OPT_AT + 56, FIXTURE_FILE_AT);
+	assert_int_equal(pe_parse_loaded(file, file_len, &loaded), PE_OK);
+	le32_store(file + OPT_AT + 56, FIXTURE_FILE_AT - 1);
+	assert_int_equal(pe_parse_loaded(file, file_len, &loaded), PE_E_MEMORY);
 }
 
 static void a_program_without_relocations_runs_anywhere_unless_they_were_removed(void **state)
@@ -266,6 +301,8 @@ int main(void)
 		cmocka_unit_test(rights_are_separable_only_where_pages_are),
 		cmocka_unit_test(pointers_move_with_the_image),
 		cmocka_unit_test(a_relocation_that_cannot_be_applied_is_refused),
+		cmocka_unit_test(relocations_end_with_the_image),
+		cmocka_unit_test(headers_lie_within_the_image_even_without_sections),
 		cmocka_unit_test(a_program_without_relocations_runs_anywhere_unless_they_were_removed),
 	};
 

@@ -362,7 +362,8 @@ bool fake_table_is_sound(void)
 	EFI_BOOT_SERVICES copy = fake.boot;
 
 	copy.header.crc32 = 0;
-	return fake.boot.header.crc32 == crc32_add(0, &copy, copy.header.header_size);
+	return fake.boot.exit == exit_program &&
+	       fake.boot.header.crc32 == crc32_add(0, &copy, copy.header.header_size);
 }
 
 void fake_init(bool tpm, bool rights)

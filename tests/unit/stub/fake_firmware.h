@@ -93,7 +93,7 @@ void fake_set_variable(EFI_GUID vendor, const char *name, const char *value);
 const struct fake_variable *fake_variable(const char *name);
 const char *fake_variable_text(const char *name);
 
-/* True when the boot services table has the checksum it says. */
+/* True when the boot services table has the checksum it says, and its own Exit(). */
 bool fake_table_is_sound(void);
 
 #endif

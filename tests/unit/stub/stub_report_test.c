@@ -97,6 +97,9 @@ static uint8_t device[4 + 8 + 42 + 4] = {
 	0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 2, 2, [54] = 0x7f, 0xff, 4, 0,
 };
 
+/* A node shorter than a node, with an HD() node one byte on: it must not be walked into. */
+static uint8_t torn[64] = { 2, 4, 1, 0, 1, [42] = 2 };
+
 static void a_uki_started_by_the_firmware_names_its_partition(void **state)
 {
 	(void)state;
@@ -117,6 +120,10 @@ static void a_uki_started_by_the_firmware_names_its_partition(void **state)
 	run();
 	assert_null(fake_variable("LoaderDevicePartUUID"));
 	device[2] = 12;
+	setup(state);
+	own.device = fake_install(NULL, EFI_GUID_DEVICE_PATH, torn);
+	run();
+	assert_null(fake_variable("LoaderDevicePartUUID"));
 }
 
 static void what_a_boot_loader_said_is_not_overwritten(void **state)

@@ -2,6 +2,8 @@
  * The stub on a fake firmware: what the kernel gets, what it does not, and that nothing is left
  * behind when it does not start.
  */
+#include "bootloader/efi/firmware.h"
+#include "bootloader/stub/initrd.h"
 #include "tests/unit/stub/stub_fixture.h"
 
 static void the_kernel_gets_the_command_line_and_initramfs_of_the_uki(void **state)
@@ -132,6 +134,26 @@ static void somebody_elses_initramfs_stops_the_boot(void **state)
 	assert_true(said("kiln: stub: another program offers the kernel an initramfs"));
 }
 
+static void an_offer_that_fails_is_taken_back(void **state)
+{
+	unsigned protocols = fake_count_protocols();
+
+	(void)state;
+	fw_init(&fake.table);
+	for (unsigned i = 1; i <= 2; i++) {
+		fake.n_calls = 0;
+		fake.fail_at = i;
+		assert_true(initrd_offer("initrd", 6) == EFI_OUT_OF_RESOURCES);
+		assert_int_equal(fake_count_protocols(), protocols);
+	}
+	fake.fail_at = 0;
+	assert_int_equal(initrd_offer("initrd", 6), EFI_SUCCESS);
+	assert_int_equal(fake_count_protocols(), protocols + 2);
+	initrd_withdraw();
+	initrd_withdraw();
+	assert_int_equal(fake_count_protocols(), protocols);
+}
+
 static void a_malformed_uki_is_an_error_of_its_own(void **state)
 {
 	static const struct {
@@ -251,6 +273,7 @@ int main(void)
 		CASE(other_programs_exit_as_ever),
 		CASE(a_second_start_works_like_the_first),
 		CASE(somebody_elses_initramfs_stops_the_boot),
+		CASE(an_offer_that_fails_is_taken_back),
 		CASE(a_malformed_uki_is_an_error_of_its_own),
 		CASE(a_kernel_that_cannot_be_loaded_is_refused),
 		CASE(nothing_is_left_behind_whatever_fails),
