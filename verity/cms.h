@@ -44,7 +44,8 @@ int cms_sign(const char *cert_pem, const char *key_pem, const void *content, siz
  * Dates are not looked at. Exactly one signer, SHA-256 or longer, RSA of 2048
  * bits or EC of 256 bits at least, nothing after the DER.
  * Returns 0; CMS_REFUSED with the reason in @err; -EINVAL when @trusted_pem has
- * no certificate or the sizes are out of bounds; -ENOMEM.
+ * no certificate or the sizes are out of bounds; -ENOMEM, also where libcrypto would blame the
+ * message, if this is the program's first use of libcrypto.
  */
 int cms_verify(const uint8_t *der, size_t der_len, const void *content, size_t content_len,
 	       const char *trusted_pem, size_t trusted_len, struct err *err);

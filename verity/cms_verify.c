@@ -10,10 +10,12 @@
 #include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/cms.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/cleanup.h"
@@ -210,8 +212,41 @@ static int check_trust(CMS_ContentInfo *cms, X509 *cert, STACK_OF(X509) *trusted
 	return chain_to_trusted(cert, included, trusted, err);
 }
 
-int cms_verify(const uint8_t *der, size_t der_len, const void *content, size_t content_len,
-	       const char *trusted_pem, size_t trusted_len, struct err *err)
+/*
+ * libcrypto tells many a failed allocation as a fault of the message. Its allocations are watched,
+ * so that lack of memory is never taken for a forgery.
+ */
+static _Thread_local bool starved;
+
+static void *watched_malloc(size_t n, const char *file, int line)
+{
+	void *p = malloc(n);
+
+	(void)file;
+	(void)line;
+	starved |= !p && n;
+	return p;
+}
+
+static void *watched_realloc(void *old, size_t n, const char *file, int line)
+{
+	void *p = realloc(old, n);
+
+	(void)file;
+	(void)line;
+	starved |= !p && n;
+	return p;
+}
+
+static void watched_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+static int verify(const uint8_t *der, size_t der_len, const void *content, size_t content_len,
+		  const char *trusted_pem, size_t trusted_len, struct err *err)
 {
 	_cleanup_(certs_freep) STACK_OF(X509) *trusted = NULL;
 	_cleanup_(cms_freep) CMS_ContentInfo *cms = NULL;
@@ -219,9 +254,6 @@ int cms_verify(const uint8_t *der, size_t der_len, const void *content, size_t c
 	X509 *cert;
 	int r;
 
-	if (content_len > CMS_CONTENT_MAX)
-		return err_set(err, -EINVAL, "the signed content is larger than %u bytes",
-			       CMS_CONTENT_MAX);
 	ERR_clear_error();
 	r = read_trusted(trusted_pem, trusted_len, &trusted, err);
 	if (r)
@@ -244,4 +276,19 @@ int cms_verify(const uint8_t *der, size_t der_len, const void *content, size_t c
 		r = err_set(err, CMS_REFUSED, "the signature does not match");
 	ERR_clear_error();
 	return r;
+}
+
+int cms_verify(const uint8_t *der, size_t der_len, const void *content, size_t content_len,
+	       const char *trusted_pem, size_t trusted_len, struct err *err)
+{
+	int r;
+
+	if (content_len > CMS_CONTENT_MAX)
+		return err_set(err, -EINVAL, "the signed content is larger than %u bytes",
+			       CMS_CONTENT_MAX);
+	/* Refused in a program that has used libcrypto before; early init has not. */
+	CRYPTO_set_mem_functions(watched_malloc, watched_realloc, watched_free);
+	starved = false;
+	r = verify(der, der_len, content, content_len, trusted_pem, trusted_len, err);
+	return r && starved ? err_oom(err) : r;
 }

@@ -160,6 +160,8 @@ int step_config(struct boot *b, struct err *err)
 	int r;
 
 	r = io_read_file(CONF_PATH, CONF_MAX_BYTES, &text, &len, err);
+	if (r == -EIO)
+		boot_blame(b, BS_REASON_ROOT_MOUNT, MAY_PASS, r);
 	if (r)
 		return r;
 	return conf_parse(text, len, &b->conf, err);

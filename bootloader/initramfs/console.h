@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#define CONSOLE_PREFIX "kiln-init: "
+
 /* Longest line in bytes; longer ones are cut. */
 #define CONSOLE_LINE_MAX 900
 

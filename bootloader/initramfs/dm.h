@@ -1,6 +1,6 @@
 /*
  * One device-mapper device by raw ioctl: there is no static libdevmapper, and
- * three ioctls need none.
+ * a handful of ioctls need none.
  */
 #ifndef BOOTLOADER_INITRAMFS_DM_H
 #define BOOTLOADER_INITRAMFS_DM_H
@@ -23,8 +23,20 @@ struct dm_map {
 
 /*
  * Create, load and activate @map; the device is /dev/dm-N with N in *@ret_minor. On failure no
- * device stays behind. 0 or a negative errno with the failing ioctl named.
+ * device stays behind. 0 or a negative errno with the failing ioctl named; -ENODEV when the kernel
+ * has no device-mapper or no such target.
  */
 int dm_create(const struct dm_map *map, unsigned int *ret_minor, struct err *err);
+
+/* Put the table of @map in the place of the one the active device @map->name has. */
+int dm_replace(const struct dm_map *map, struct err *err);
+
+enum dm_what {
+	DM_WHAT_STATUS, /* what the target has to say: "V" or "C" of a verity one */
+	DM_WHAT_TABLE, /* its parameters, as the kernel understood them */
+};
+
+/* What the only target of the device @name says, NUL-terminated in @ret. */
+int dm_ask(const char *name, enum dm_what what, char ret[DM_PARAMS_MAX], struct err *err);
 
 #endif

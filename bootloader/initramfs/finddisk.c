@@ -18,6 +18,7 @@
 #include "lib/base/err.h"
 
 #define WAIT_MS 20000
+#define WAIT_RECORD_MS 2000 /* for a boot that failed already */
 #define POLL_US 10000
 #define BOOTED_FROM "LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
@@ -90,11 +91,11 @@ static bool find_slot(struct boot *b, struct rawdisk *d)
 {
 	const uint8_t *hash = b->params.verity.root_hash;
 	struct rawdisk_window w;
-	bool loaded;
+	bool open, loaded;
 
-	if (!window_of(d, GPT_NAME_BOOT_STATE, &w) || w.size_bytes < BS_PARTITION_BYTES)
-		return false;
-	loaded = !record_open(&b->record, &w);
+	record_close(&b->record);
+	open = window_of(d, GPT_NAME_BOOT_STATE, &w) && w.size_bytes >= BS_PARTITION_BYTES;
+	loaded = open && !record_open(&b->record, &w);
 	if (loaded && b->record.bs.current < BS_SLOTS &&
 	    state_names(&b->record.bs, b->record.bs.current, hash)) {
 		b->slot = b->record.bs.current;
@@ -105,18 +106,8 @@ static bool find_slot(struct boot *b, struct rawdisk *d)
 		if ((loaded && state_names(&b->record.bs, b->slot, hash)) ||
 		    descriptor_names(d, b->slot, hash))
 			return true;
-	b->record.open = false;
+	record_close(&b->record);
 	return false;
-}
-
-static bool is_candidate(struct boot *b, struct rawdisk *d)
-{
-	struct rawdisk_window w;
-
-	return window_of(d, GPT_NAME_STATE, &w) && find_slot(b, d) &&
-	       window_of(d, gpt_name_root[b->slot], &w) &&
-	       window_of(d, gpt_name_verity[b->slot], &w) &&
-	       window_of(d, gpt_name_sig[b->slot], &w);
 }
 
 static bool has_esp(const struct rawdisk *d, const struct guid *esp)
@@ -146,7 +137,7 @@ static int look(struct boot *b, const struct guid *esp, struct found *ret, struc
 
 		if (skipped(e->d_name) || rawdisk_open(e->d_name, &d, err))
 			continue;
-		if (is_candidate(b, &d)) {
+		if (find_slot(b, &d)) {
 			preferred = esp && has_esp(&d, esp);
 			f.candidates++;
 			f.preferred += preferred;
@@ -154,6 +145,7 @@ static int look(struct boot *b, const struct guid *esp, struct found *ret, struc
 				snprintf(f.name, sizeof(f.name), "%s", d.name);
 		}
 		rawdisk_close(&d);
+		record_close(&b->record);
 	}
 	*ret = f;
 	return 0;
@@ -167,7 +159,7 @@ static int open_found(struct boot *b, const char *name, struct err *err)
 
 	if (r)
 		return r;
-	if (!is_candidate(b, &b->disk))
+	if (!find_slot(b, &b->disk))
 		return err_set(err, -ENODEV, "%s changed while it was looked at", name);
 	if (b->disk.gpt.from_backup)
 		console_line("disk: %s: backup partition table used: %s", name,
@@ -175,7 +167,23 @@ static int open_found(struct boot *b, const char *name, struct err *err)
 	if (!b->record.writable)
 		console_line("disk: this boot was not counted, nothing is recorded");
 	record_stage(&b->record, BS_STAGE_KERNEL);
-	return rawdisk_partition(&b->disk, GPT_NAME_BOOT_STATE, &p, node, err);
+	r = boot_slot_partition(b, GPT_NAME_BOOT_STATE, &p, node, err);
+	if (!r && !b->record.open)
+		r = boot_blame(b, BS_REASON_NO_PARTITION, HOPELESS,
+			       err_set(err, -ENOSPC, "%s is too small for the boot state", node));
+	return r;
+}
+
+static int not_found(struct boot *b, const struct found *f, bool known, struct err *err)
+{
+	if (!f->candidates)
+		return err_set(err, -ENODEV, "no disk holds an image with root hash %s, after %d s",
+			       b->params.roothash, WAIT_MS / 1000);
+	if (known && !f->preferred)
+		return err_set(err, -ENODEV, "%s holds this image, but is not the disk booted from",
+			       f->name);
+	return err_set(err, -ENOTUNIQ, "%u disks hold this image and none is known to be "
+		       "the one booted from: detach the others", f->candidates);
 }
 
 int step_disk(struct boot *b, struct err *err)
@@ -183,26 +191,70 @@ int step_disk(struct boot *b, struct err *err)
 	struct guid esp;
 	bool known = booted_from(&esp);
 	struct found f = { 0 };
+	unsigned int fit;
 	int r;
 
 	for (uint64_t end = console_now_ms() + WAIT_MS;;) {
 		r = look(b, known ? &esp : NULL, &f, err);
 		if (r)
 			return r;
-		if (known ? f.preferred : f.candidates)
+		fit = known ? f.preferred : f.candidates;
+		if (fit || console_now_ms() >= end)
 			break;
-		if (console_now_ms() >= end)
-			break;
+		watchdog_feed(&b->watchdog);
 		usleep(POLL_US);
 	}
-	if (!f.candidates)
-		return err_set(err, -ENODEV, "no disk holds an image with root hash %s",
-			       b->params.roothash);
-	if (known && !f.preferred)
-		return err_set(err, -ENODEV, "%s holds this image, but is not the disk booted from",
-			       f.name);
-	if ((known ? f.preferred : f.candidates) > 1)
-		return err_set(err, -ENOTUNIQ, "%u disks hold this image and none is known to be "
-			       "the one booted from", f.candidates);
-	return open_found(b, f.name, err);
+	return fit == 1 ? open_found(b, f.name, err) : not_found(b, &f, known, err);
+}
+
+/* Is the boot that is failing the one the state on @d counted last? */
+static bool counted_here(struct boot *b, struct rawdisk *d)
+{
+	struct rawdisk_window w;
+
+	record_close(&b->record);
+	if (!window_of(d, GPT_NAME_BOOT_STATE, &w) || w.size_bytes < BS_PARTITION_BYTES)
+		return false;
+	if (record_open(&b->record, &w) || b->record.bs.current >= BS_SLOTS ||
+	    (b->has_params && !state_names(&b->record.bs, b->record.bs.current,
+					   b->params.verity.root_hash))) {
+		record_close(&b->record);
+		return false;
+	}
+	b->slot = b->record.bs.current;
+	b->record.writable = true;
+	return true;
+}
+
+static bool look_for_record(struct boot *b, const struct guid *esp)
+{
+	_cleanup_closedir_ DIR *dir = opendir("/sys/block");
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		if (skipped(e->d_name) || rawdisk_open(e->d_name, &b->disk, NULL))
+			continue;
+		if (has_esp(&b->disk, esp) && counted_here(b, &b->disk))
+			return true;
+		rawdisk_close(&b->disk);
+	}
+	return false;
+}
+
+/*
+ * The firmware alone says which disk it is when the command line could not be read: good enough
+ * to say why a boot failed on it, and for nothing else.
+ */
+void boot_find_record(struct boot *b)
+{
+	struct guid esp;
+
+	if (!booted_from(&esp))
+		return;
+	for (uint64_t end = console_now_ms() + WAIT_RECORD_MS; !look_for_record(b, &esp);) {
+		if (console_now_ms() >= end)
+			return;
+		usleep(POLL_US);
+	}
+	record_stage(&b->record, BS_STAGE_KERNEL);
 }

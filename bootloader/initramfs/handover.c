@@ -10,14 +10,13 @@
 #include <unistd.h>
 
 #include "bootloader/initramfs/boot.h"
+#include "bootloader/initramfs/root.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/base/path.h"
 
-#define RUN_KILN "/run/kiln"
-#define INIT "/sbin/init"
 
 static int tell(const char *name, const char *text, size_t len, struct err *err)
 {
@@ -25,7 +24,7 @@ static int tell(const char *name, const char *text, size_t len, struct err *err)
 	char path[64];
 	int r;
 
-	snprintf(path, sizeof(path), RUN_KILN "/%s", name);
+	snprintf(path, sizeof(path), BOOT_RUN "/%s", name);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0444);
 	if (fd < 0)
 		return err_errno(err, -errno, "%s", path);
@@ -52,6 +51,14 @@ static int tell_timeline(const struct boot *b, struct err *err)
 	return buf_ok(&text) ? tell("timeline", text.data, text.len, err) : err_oom(err);
 }
 
+/* There only when something is degraded. */
+static int tell_degraded(const struct boot *b, struct err *err)
+{
+	const struct degraded *d = &b->degraded;
+
+	return d->len ? tell("degraded", d->text, d->len, err) : 0;
+}
+
 int step_handover(struct boot *b, struct err *err)
 {
 	char disk[64], state[64], node[RAWDISK_NAME_MAX];
@@ -63,15 +70,18 @@ int step_handover(struct boot *b, struct err *err)
 		return r;
 	snprintf(disk, sizeof(disk), "/dev/%s", b->disk.name);
 	snprintf(state, sizeof(state), "/dev/%s", node);
-	if (mkdir(RUN_KILN, 0755) && errno != EEXIST)
-		return err_errno(err, -errno, RUN_KILN);
+	if (mkdir(BOOT_RUN, 0755) && errno != EEXIST)
+		return err_errno(err, -errno, BOOT_RUN);
 	r = tell_line("slot", bs_slot_name(b->slot), err);
 	r = r ?: tell_line("disk", disk, err);
 	r = r ?: tell_line("boot-state", state, err);
 	r = r ?: tell_line("image", b->params.image, err);
 	r = r ?: tell_line("version", b->params.version, err);
 	r = r ?: tell_line("roothash", b->params.roothash, err);
+	r = r ?: tell_degraded(b, err);
 	r = r ?: tell_timeline(b, err);
+	if (r == -ENOSPC)
+		boot_blame(b, BS_REASON_MEMORY, MAY_PASS, r);
 	if (r)
 		return r;
 	record_stage(&b->record, BS_STAGE_ROOT);
@@ -80,12 +90,14 @@ int step_handover(struct boot *b, struct err *err)
 }
 
 /* /proc, /sys, /dev and /run are bound into the root already; the first places go. */
-int switch_root(struct err *err)
+int switch_root(struct boot *b, struct err *err)
 {
 	static const char *const early[] = { "/run", "/sys", "/dev", "/proc" };
 	static const char *const debris[] = { "/lib", "/usr", "/keys", "/modules.list", "/init" };
-	static char *const argv[] = { (char *)INIT, NULL };
+	static char *const argv[] = { (char *)ROOT_INIT, NULL };
 	static char *const env[] = { "TERM=linux", NULL };
+	struct verdict v;
+	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(early); i++)
 		umount2(early[i], MNT_DETACH);
@@ -95,6 +107,9 @@ int switch_root(struct err *err)
 	if (chdir(BOOT_SYSROOT) || mount(BOOT_SYSROOT, "/", NULL, MS_MOVE, NULL) || chroot(".") ||
 	    chdir("/"))
 		return err_errno(err, -errno, "move the root");
-	execve(INIT, argv, env);
-	return err_errno(err, -errno, INIT);
+	execve(ROOT_INIT, argv, env);
+	r = -errno;
+	v = verdict_of_init(r);
+	return boot_blame(b, v.reason, v.hopeless,
+			  err_errno(err, r, ROOT_INIT " cannot be started"));
 }

@@ -3,6 +3,7 @@
  * handed on to the real root at the end.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -10,11 +11,23 @@
 #include "bootloader/initramfs/console.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
+#include "lib/base/io.h"
+
+#define PANIC_TIMEOUT "/proc/sys/kernel/panic"
 
 struct early_mount {
 	const char *what, *where, *type, *options;
 	unsigned long flags;
 };
+
+/* The command line says so too; a machine that stays dead is what nobody can be sent to. */
+static void reboot_on_panic(void)
+{
+	_cleanup_close_ int fd = open(PANIC_TIMEOUT, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || io_write_all(fd, "-1", 2))
+		console_line("mounts: " PANIC_TIMEOUT " cannot be set");
+}
 
 int step_mounts(struct boot *b, struct err *err)
 {
@@ -34,5 +47,6 @@ int step_mounts(struct boot *b, struct err *err)
 			return err_errno(err, -errno, "mount %s", m->where);
 	}
 	console_line("start");
+	reboot_on_panic();
 	return 0;
 }

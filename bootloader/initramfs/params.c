@@ -50,7 +50,8 @@ int step_cmdline(struct boot *b, struct err *err)
 	int r;
 
 	r = io_read_file("/proc/cmdline", CMDLINE_MAX, &line, &len, err);
-	if (r)
-		return r;
-	return params_parse(line, len, &b->params, err);
+	if (!r)
+		r = params_parse(line, len, &b->params, err);
+	b->has_params = !r;
+	return r;
 }

@@ -21,6 +21,12 @@ int record_open(struct record *rec, const struct rawdisk_window *window)
 	return r;
 }
 
+void record_close(struct record *rec)
+{
+	rec->open = false;
+	rec->writable = false;
+}
+
 void record_stage(struct record *rec, enum bs_stage stage)
 {
 	if (rec->writable && !bs_set_stage(&rec->bs, stage))
@@ -28,63 +34,117 @@ void record_stage(struct record *rec, enum bs_stage stage)
 }
 
 /* Made durable by the flush of the store that follows. */
+static int save_entry(struct record *rec, const struct flight *about, const char *text,
+		      size_t len)
+{
+	_cleanup_free_ uint8_t *entry = malloc(FLIGHT_ENTRY_BYTES);
+
+	if (!entry)
+		return -ENOMEM;
+	if (!rec->ops.write)
+		return -EROFS;
+	flight_encode(about, text, len, entry);
+	return rec->ops.write(rec->ops.ctx, FLIGHT_OFFSET(about->boot), entry, FLIGHT_ENTRY_BYTES);
+}
+
 static void save_kernel_log(struct record *rec)
 {
 	_cleanup_free_ char *text = malloc(FLIGHT_TEXT_MAX);
-	_cleanup_free_ uint8_t *entry = malloc(FLIGHT_ENTRY_BYTES);
 	struct flight about;
-	int len;
+	int len = text ? klogctl(KLOG_READ_ALL, text, FLIGHT_TEXT_MAX) : 0;
 
-	if (!text || !entry || !rec->ops.write || !flight_of_boot(&rec->bs, rec->bs.boots, &about))
-		return;
-	len = klogctl(KLOG_READ_ALL, text, FLIGHT_TEXT_MAX);
-	if (len <= 0)
-		return;
-	flight_encode(&about, text, (size_t)len, entry);
-	rec->ops.write(rec->ops.ctx, FLIGHT_OFFSET(about.boot), entry, FLIGHT_ENTRY_BYTES);
+	if (len > 0 && flight_of_boot(&rec->bs, rec->bs.boots, &about))
+		save_entry(rec, &about, text, (size_t)len);
 }
 
-void record_failure(struct record *rec, enum bs_reason reason, bool hopeless)
+bool record_failure(struct record *rec, enum bs_reason reason, bool hopeless)
 {
 	int r;
 
 	if (!rec->writable)
-		return;
+		return false;
 	r = hopeless ? bs_mark_bad(&rec->bs, rec->bs.current, reason) :
 		       bs_mark_failed(&rec->bs, rec->bs.current, reason);
 	if (r)
-		return;
+		return false;
 	save_kernel_log(rec);
-	bs_store(&rec->disk, &rec->bs);
+	return !bs_store(&rec->disk, &rec->bs);
 }
 
-static int write_promise(struct record *rec, const char *text)
+/* The newest start before this one that got as far as a kernel; NULL when the ring has none. */
+static const struct bs_boot *previous_boot(const struct bs *bs)
+{
+	for (unsigned int i = 1; i < BS_RING_MAX && bs->ring[i].number; i++)
+		if (bs->ring[i].stage >= BS_STAGE_LOADED)
+			return &bs->ring[i];
+	return NULL;
+}
+
+/* Is exactly this @text in the recorder already? */
+static bool told_before(struct record *rec, const char *text, size_t len)
+{
+	_cleanup_free_ uint8_t *entry = malloc(FLIGHT_ENTRY_BYTES);
+	const char *known;
+	struct flight f;
+
+	for (unsigned int i = 0; entry && i < FLIGHT_ENTRIES; i++)
+		if (!rec->ops.read(rec->ops.ctx, FLIGHT_OFFSET(i), entry, FLIGHT_ENTRY_BYTES) &&
+		    !flight_decode(entry, &f, &known) && f.text_bytes == len &&
+		    !memcmp(known, text, len))
+			return true;
+	return false;
+}
+
+bool record_explain(struct record *rec, enum bs_reason reason, const char *text, size_t len)
+{
+	static struct bs bs;
+	const struct bs_boot *last = previous_boot(&rec->bs);
+	struct flight about;
+	uint64_t number;
+	bool explains, survived, saved;
+
+	if (!rec->writable || !last || (len && told_before(rec, text, len)))
+		return false;
+	bs = rec->bs;
+	explains = bs_explain_previous(&bs, reason, &number);
+	survived = last->reason == BS_REASON_NONE && last->end == BS_END_SETTLED;
+	if ((!explains && !survived) || !flight_of_boot(&rec->bs, last->number, &about))
+		return false;
+	if (reason != BS_REASON_NONE)
+		about.reason = reason;
+	saved = !len || !save_entry(rec, &about, text, len);
+	if (reason == BS_REASON_NONE || !explains)
+		return saved && !rec->ops.flush(rec->ops.ctx);
+	rec->bs = bs;
+	return !bs_store(&rec->disk, &rec->bs) && saved;
+}
+
+static const char *const promises[] = {
+	[RECORD_PROMISE_NONE] = "",
+	[RECORD_PROMISE_FORMATTING] = BS_PROMISE_FORMATTING,
+	[RECORD_PROMISE_RESET] = BS_PROMISE_RESET,
+};
+
+int record_set_promise(struct record *rec, enum record_promise promise)
 {
 	uint8_t block[BS_PROMISE_BYTES] = { 0 };
 	int r;
 
 	if (!rec->open || !rec->ops.write)
 		return -EROFS;
-	memcpy(block, text, strlen(text));
+	memcpy(block, promises[promise], strlen(promises[promise]));
 	r = rec->ops.write(rec->ops.ctx, BS_PROMISE_OFFSET, block, sizeof(block));
 	return r ?: rec->ops.flush(rec->ops.ctx);
 }
 
-int record_format_begin(struct record *rec)
-{
-	return write_promise(rec, BS_PROMISE_FORMATTING);
-}
-
-int record_format_end(struct record *rec)
-{
-	return write_promise(rec, "");
-}
-
-bool record_format_pending(struct record *rec)
+enum record_promise record_promise(struct record *rec)
 {
 	uint8_t block[BS_PROMISE_BYTES];
 
-	return rec->open &&
-	       !rec->ops.read(rec->ops.ctx, BS_PROMISE_OFFSET, block, sizeof(block)) &&
-	       !memcmp(block, BS_PROMISE_FORMATTING, strlen(BS_PROMISE_FORMATTING));
+	if (!rec->open || rec->ops.read(rec->ops.ctx, BS_PROMISE_OFFSET, block, sizeof(block)))
+		return RECORD_PROMISE_NONE;
+	for (size_t i = RECORD_PROMISE_FORMATTING; i < ARRAY_SIZE(promises); i++)
+		if (!memcmp(block, promises[i], strlen(promises[i])))
+			return (enum record_promise)i;
+	return RECORD_PROMISE_NONE;
 }

@@ -6,11 +6,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "bootloader/initramfs/random.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
@@ -256,8 +256,9 @@ int seed_machine_id(int dir, const char *name, struct err *err)
 		return err_errno(err, -errno, "%s", name);
 	if (n && strncmp(text, "uninitialized", 13))
 		return 0;
-	if (getrandom(id, sizeof(id), 0) != sizeof(id))
-		return err_errno(err, -errno, "random numbers");
+	r = random_bytes(id, sizeof(id));
+	if (r)
+		return err_errno(err, r, "random numbers");
 	id[6] = (uint8_t)((id[6] & 0x0f) | 0x40); /* a version 4 UUID, as systemd makes them */
 	id[8] = (uint8_t)((id[8] & 0x3f) | 0x80);
 	bytes_to_hex(id, sizeof(id), text);

@@ -1,6 +1,7 @@
 /*
- * The state partition on its way to /state: enlarged to the end of the disk,
- * formatted when it is blank and never otherwise, checked, mounted.
+ * The state partition on its way to /state: formatted when it is blank and never otherwise,
+ * checked, mounted. Where that fails something stands in for it (standin.c), nothing is
+ * repaired that a person has not asked for, and nothing on it is given up.
  *
  * A power cut while it is being formatted leaves something that is neither blank nor a file
  * system; a promise written to the boot-state partition before says that it is debris.
@@ -10,156 +11,168 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "bootloader/initramfs/boot.h"
 #include "bootloader/initramfs/console.h"
+#include "bootloader/initramfs/random.h"
+#include "bootloader/initramfs/standin.h"
 #include "bootloader/initramfs/tool.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
-#include "lib/base/io.h"
 
 #define BLOCK_BYTES 4096u
 #define RESIZE_FS _IOW('f', 16, uint64_t) /* EXT4_IOC_RESIZE_FS */
-/* Fast now, the rest in the background; a fresh disk has nothing to discard. */
-#define FORMAT_OPTIONS "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
+/* Fast now, the rest in the background. */
+#define FORMAT_OPTIONS "lazy_itable_init=1,lazy_journal_init=1"
 #define FSCK_CORRECTED 3 /* bits 0 and 1: errors were corrected (and a reboot suggested) */
 
-static int write_table(struct boot *b, struct err *err)
+#define REPAIR "e2fsck -f -y %s, then reboot"
+#define REPAIR_HEADLESS "e2fsck -f -y -b 32768 -B 4096 %s, then reboot"
+#define REPAIR_FOREIGN "to give up what it holds: mke2fs -F -t ext4 -b 4096 %s, then reboot"
+#define REPAIR_DISK "look at the disk of %s, then reboot"
+
+/* Run one of e2fsprogs. An image without it is itself at fault; the other slot may have it. */
+static int run(struct boot *b, char *const *argv, struct err *err)
 {
-	_cleanup_free_ uint8_t *scratch = malloc(GPT_HEAD_BYTES(b->disk.gpt.sector_bytes));
-	struct rawdisk_window w = { .fd = b->disk.fd, .read_only = b->disk.read_only };
-	struct disk_ops ops;
+	int r = tool_run(argv, err);
+
+	return r == -ENOEXEC ? boot_blame(b, BS_REASON_STATE, HOPELESS, r) : r;
+}
+
+/* Is everything written to @device really there? */
+static int settle(const char *device, struct err *err)
+{
+	_cleanup_close_ int fd = open(device, O_RDONLY | O_CLOEXEC);
+	struct state_super super;
 	int r;
 
-	if (!scratch)
-		return err_oom(err);
-	r = io_size(b->disk.fd, &w.size_bytes);
-	if (r)
-		return err_errno(err, r, "%s", b->disk.name);
-	ops = rawdisk_ops(&w);
-	if (!ops.write)
-		return err_set(err, -EROFS, "%s is read-only", b->disk.name);
-	r = gpt_write(&b->disk.gpt, &ops, scratch);
-	return r ? err_errno(err, r, "%s: write the partition table", b->disk.name) : 0;
+	if (fd < 0 || fsync(fd))
+		return err_errno(err, -errno, "%s", device);
+	r = state_superblock(fd, &super);
+	return r ? err_errno(err, r, "%s: the new file system cannot be read back", device) : 0;
 }
 
-/*
- * Both copies of the table are written, the backup first, so that one whole copy is there at every
- * instant. Until the kernel knows the new size the file system stays as it is.
- */
-int step_grow(struct boot *b, struct err *err)
-{
-	struct gpt_partition p;
-	bool changed = false;
-	uint64_t size;
-	int r;
-
-	if (!b->conf.state_grow)
-		return 0;
-	r = gpt_find_name(&b->disk.gpt, GPT_NAME_STATE, &p);
-	if (r)
-		return err_set(err, -ENOENT, "partition state: %s", gpt_error_text(r));
-	r = io_size(b->disk.fd, &size);
-	if (r)
-		return err_errno(err, r, "%s", b->disk.name);
-	r = gpt_grow_last(&b->disk.gpt, p.idx, size / b->disk.gpt.sector_bytes, &changed);
-	if (r)
-		return err_set(err, -EINVAL, "partition state: %s", gpt_error_text(r));
-	if (!changed)
-		return 0;
-	r = write_table(b, err);
-	if (r)
-		return r;
-	gpt_find_name(&b->disk.gpt, GPT_NAME_STATE, &p);
-	console_line("grow: state is now %llu MiB",
-		     (unsigned long long)gpt_size_bytes(&b->disk.gpt, &p) >> 20);
-	return rawdisk_resize(&b->disk, &p, err);
-}
-
-/*
- * mke2fs asks for random UUIDs without waiting, then sleeps a second over each refusal. Waiting for
- * the kernel's generator once is much shorter: the wait itself makes the kernel collect.
- */
-static void wait_for_randomness(void)
-{
-	uint8_t byte;
-
-	while (getrandom(&byte, sizeof(byte), 0) < 0 && errno == EINTR)
-		;
-}
-
-static int format(struct boot *b, const char *device, struct err *err)
+/* The promise is taken back only when the new file system survives a power cut. */
+static int format(struct boot *b, const char *device, bool reset, struct err *err)
 {
 	char *const argv[] = { "/usr/sbin/mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096",
-			       "-L", "kiln-state", "-E", FORMAT_OPTIONS, (char *)device, NULL };
-	int r;
+			       "-L", "kiln-state", "-E",
+			       reset ? FORMAT_OPTIONS ",discard" : FORMAT_OPTIONS ",nodiscard",
+			       (char *)device, NULL };
+	int r = 0;
 
-	wait_for_randomness();
-	r = record_format_begin(&b->record);
+	random_wait();
+	if (!reset)
+		r = record_set_promise(&b->record, RECORD_PROMISE_FORMATTING);
 	if (r)
-		return err_errno(err, r, "boot-state");
-	r = tool_run(argv, err);
+		return err_errno(err, r, "%s: that it is being formatted cannot be noted", device);
+	r = run(b, argv, err);
 	if (r)
-		return r < 0 ? r : err_set(err, -EIO, "mke2fs failed (exit %d)", r);
-	sync();
-	r = record_format_end(&b->record);
+		return r < 0 ? r : err_set(err, -EIO, "%s: mke2fs failed (exit %d)", device, r);
+	r = settle(device, err);
 	if (r)
-		return err_errno(err, r, "boot-state");
-	console_line("state: formatted %s", device);
+		return r;
+	r = record_set_promise(&b->record, RECORD_PROMISE_NONE);
+	if (r)
+		return err_errno(err, r, "%s: that it was formatted cannot be noted", device);
+	console_line("state: formatted %s%s", device, reset ? ": factory reset" : "");
 	return 0;
 }
 
-static int check(const char *device, struct err *err)
+static int check(struct boot *b, const char *device, struct err *err)
 {
 	char *const argv[] = { "/usr/sbin/e2fsck", "-p", (char *)device, NULL };
-	int r = tool_run(argv, err);
+	int r = run(b, argv, err);
 
 	if (r < 0 || !(r & ~FSCK_CORRECTED))
 		return r < 0 ? r : 0;
-	return err_set(err, -EUCLEAN, "%s: e2fsck failed (exit %d)", device, r);
+	return err_set(err, -EUCLEAN, "%s: e2fsck does not repair it without being told to "
+		       "(exit %d)", device, r);
 }
 
-static int format_or_check(struct boot *b, const char *device, uint64_t size, struct err *err)
+static int leave(const char *device, enum state_content content, bool read_only, struct err *err)
 {
-	_cleanup_close_ int fd = open(device, O_RDONLY | O_CLOEXEC);
-	bool blank = false;
-	int r;
+	if (read_only)
+		return err_set(err, -EROFS, "%s is read-only", device);
+	if (content == STATE_HEADLESS)
+		return err_set(err, -EUCLEAN, "%s is a file system without its first superblock",
+			       device);
+	return err_set(err, -EMEDIUMTYPE, "%s holds %s, not our file system: it is not touched",
+		       device, content == STATE_LUKS ? "a LUKS volume" : "something else");
+}
+
+static int look(struct standin *s, struct err *err)
+{
+	_cleanup_close_ int fd = open(s->device, O_RDONLY | O_CLOEXEC);
+	int read_only = 0, r;
 
 	if (fd < 0)
-		return err_errno(err, -errno, "%s", device);
-	r = state_is_blank(fd, size, &blank);
+		return err_errno(err, -errno, "%s", s->device);
+	r = state_look(fd, s->size_bytes, &s->content);
 	if (r)
-		return err_errno(err, r, "%s", device);
-	close(TAKE_FD(fd));
-	if (blank || record_format_pending(&b->record))
-		return format(b, device, err);
-	return check(device, err);
+		return err_errno(err, r, "%s", s->device);
+	if (!ioctl(fd, BLKROGET, &read_only))
+		s->read_only |= read_only;
+	return 0;
+}
+
+/* Fill in @s as far as it can be known, and mount the partition if it is as it should be. */
+static int set_up(struct boot *b, struct standin *s, struct err *err)
+{
+	char node[RAWDISK_NAME_MAX];
+	struct gpt_partition p;
+	enum state_plan plan;
+	int r;
+
+	r = rawdisk_partition(&b->disk, GPT_NAME_STATE, &p, node, err);
+	if (r)
+		return r;
+	s->size_bytes = gpt_size_bytes(&b->disk.gpt, &p);
+	s->read_only = b->disk.read_only;
+	snprintf(s->device, sizeof(s->device), "/dev/%s", node);
+	s->repair = REPAIR_DISK;
+	r = look(s, err);
+	if (r)
+		return r;
+	plan = state_plan(s->content, record_promise(&b->record), s->read_only);
+	if (plan == STATE_FORMAT || plan == STATE_RESET) {
+		s->content = STATE_BLANK;
+		r = format(b, s->device, plan == STATE_RESET, err);
+	} else if (plan == STATE_CHECK) {
+		s->repair = REPAIR;
+		r = check(b, s->device, err);
+	} else {
+		s->repair = s->read_only ? REPAIR_DISK :
+			    s->content == STATE_HEADLESS ? REPAIR_HEADLESS : REPAIR_FOREIGN;
+		r = leave(s->device, s->content, s->read_only, err);
+	}
+	if (!r && mount(s->device, BOOT_STATE_DIR, "ext4", MS_NOSUID | MS_NODEV,
+			"errors=remount-ro"))
+		r = err_errno(err, -errno, "mount %s on /state", s->device);
+	return r;
 }
 
 /* Make the mounted file system as large as its partition. */
-static int enlarge(const char *device, uint64_t size, struct err *err)
+static int enlarge(const struct standin *s, struct err *err)
 {
-	_cleanup_close_ int dev = open(device, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int dev = open(s->device, O_RDONLY | O_CLOEXEC);
 	_cleanup_close_ int dir = open(BOOT_STATE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	uint64_t blocks = size / BLOCK_BYTES;
+	uint64_t blocks = s->size_bytes / BLOCK_BYTES;
 	struct state_super super;
 	int r;
 
 	if (dev < 0 || dir < 0)
-		return err_errno(err, -errno, "%s", device);
+		return err_errno(err, -errno, "%s", s->device);
 	r = state_superblock(dev, &super);
 	if (r)
-		return err_errno(err, r, "%s: no ext4 with 4096-byte blocks", device);
+		return err_errno(err, r, "%s: no ext4 with 4096-byte blocks", s->device);
 	if (super.blocks >= blocks)
 		return 0;
 	if (ioctl(dir, RESIZE_FS, &blocks))
-		return err_errno(err, -errno, "%s: enlarge the file system", device);
+		return err_errno(err, -errno, "%s: enlarge the file system", s->device);
 	console_line("state: enlarged from %llu to %llu MiB",
 		     (unsigned long long)super.blocks * BLOCK_BYTES >> 20,
 		     (unsigned long long)blocks * BLOCK_BYTES >> 20);
@@ -168,20 +181,14 @@ static int enlarge(const char *device, uint64_t size, struct err *err)
 
 int step_state(struct boot *b, struct err *err)
 {
-	char node[RAWDISK_NAME_MAX], device[RAWDISK_NAME_MAX + 8];
-	struct gpt_partition p;
-	uint64_t size;
-	int r;
+	struct standin s = { .content = STATE_OTHER };
+	int r = set_up(b, &s, err);
 
-	r = rawdisk_partition(&b->disk, GPT_NAME_STATE, &p, node, err);
-	if (r)
+	if (r == -ENOMEM || (r && b->said.reason != BS_REASON_NONE))
 		return r;
-	size = gpt_size_bytes(&b->disk.gpt, &p);
-	snprintf(device, sizeof(device), "/dev/%s", node);
-	r = format_or_check(b, device, size, err);
 	if (r)
-		return r;
-	if (mount(device, BOOT_STATE_DIR, "ext4", MS_NOSUID | MS_NODEV, "errors=remount-ro"))
-		return err_errno(err, -errno, "mount %s on /state", device);
-	return enlarge(device, size, err);
+		return standin_mount(b, &s, err);
+	if (enlarge(&s, err))
+		console_line("state: %s; it stays as it is", err->text);
+	return 0;
 }

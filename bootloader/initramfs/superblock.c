@@ -1,9 +1,10 @@
 /*
- * Reading, never interpreting more than needed: blank or not, and how large the
+ * Reading, never interpreting more than needed: what lies there, and how large the
  * ext4 there is. Offsets: Linux Documentation/filesystems/ext4/super.rst.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bootloader/initramfs/state.h"
 #include "lib/base/cleanup.h"
@@ -50,31 +51,57 @@ static int has_spare_super(int fd, uint64_t size_bytes, bool *ret)
 	return 0;
 }
 
-int state_is_blank(int fd, uint64_t size_bytes, bool *ret_blank)
+/* What the first bytes say, of which there are SUPER_AT + SUPER_BYTES at least. */
+static enum state_content content_of(const uint8_t *head)
+{
+	static const uint8_t luks[] = { 'L', 'U', 'K', 'S', 0xba, 0xbe };
+
+	if (le16_load(head + SUPER_AT + SUPER_MAGIC) == EXT4_MAGIC)
+		return STATE_EXT4;
+	return !memcmp(head, luks, sizeof(luks)) ? STATE_LUKS : STATE_OTHER;
+}
+
+int state_look(int fd, uint64_t size_bytes, enum state_content *ret)
 {
 	_cleanup_free_ uint8_t *chunk = malloc(CHUNK_BYTES);
 	uint64_t end = size_bytes < STATE_BLANK_BYTES ? size_bytes : STATE_BLANK_BYTES;
+	enum state_content content = STATE_BLANK;
 	bool spare;
 	int r;
 
 	if (!chunk)
 		return -ENOMEM;
-	for (uint64_t at = 0; at < end;) {
+	if (size_bytes < CHUNK_BYTES)
+		return -ENOSPC;
+	for (uint64_t at = 0; at < end && content == STATE_BLANK; at += CHUNK_BYTES) {
 		size_t len = end - at < CHUNK_BYTES ? (size_t)(end - at) : CHUNK_BYTES;
 
 		r = io_pread_all(fd, chunk, len, at);
 		if (r)
 			return r;
-		if (!bytes_are_zero(chunk, len)) {
-			*ret_blank = false;
-			return 0;
-		}
-		at += len;
+		if (!bytes_are_zero(chunk, len))
+			content = at ? STATE_OTHER : content_of(chunk);
 	}
-	r = has_spare_super(fd, size_bytes, &spare);
-	if (!r)
-		*ret_blank = !spare;
-	return r;
+	if (content == STATE_BLANK || content == STATE_OTHER) {
+		r = has_spare_super(fd, size_bytes, &spare);
+		if (r)
+			return r;
+		content = spare ? STATE_HEADLESS : content;
+	}
+	*ret = content;
+	return 0;
+}
+
+enum state_plan state_plan(enum state_content content, enum record_promise promise,
+			   bool read_only)
+{
+	if (read_only)
+		return STATE_LEAVE;
+	if (promise == RECORD_PROMISE_RESET)
+		return STATE_RESET;
+	if (promise == RECORD_PROMISE_FORMATTING || content == STATE_BLANK)
+		return STATE_FORMAT;
+	return content == STATE_EXT4 ? STATE_CHECK : STATE_LEAVE;
 }
 
 int state_superblock(int fd, struct state_super *ret)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 
 #include "bootloader/initramfs/boot.h"
 #include "bootloader/initramfs/console.h"
+#include "bootloader/initramfs/watchdog.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "lib/core/bytes.h"
@@ -18,6 +20,7 @@
 #define OUTPUT_MAX 2048u
 #define TICK_MS 1000
 #define EXIT_NOT_RUN 127
+#define EXIT_NO_MEMORY 126
 
 static _Noreturn void child(char *const *argv, int out)
 {
@@ -28,7 +31,7 @@ static _Noreturn void child(char *const *argv, int out)
 	    chroot(BOOT_SYSROOT) || chdir("/"))
 		_exit(EXIT_NOT_RUN);
 	execve(argv[0], argv, env);
-	_exit(EXIT_NOT_RUN);
+	_exit(errno == ENOMEM ? EXIT_NO_MEMORY : EXIT_NOT_RUN);
 }
 
 /* Output so far, of which the first OUTPUT_MAX bytes are kept. */
@@ -134,6 +137,20 @@ static int give_up(pid_t pid, const char *name, struct err *err)
 	return err_set(err, -ETIMEDOUT, "%s does not get on", name);
 }
 
+static int judge(const char *name, int status, struct err *err)
+{
+	/* Nobody else is here to send it. */
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		return err_set(err, -ENOMEM, "%s was killed: out of memory", name);
+	if (!WIFEXITED(status))
+		return err_set(err, -ECHILD, "%s died of signal %d", name, WTERMSIG(status));
+	if (WEXITSTATUS(status) == EXIT_NOT_RUN)
+		return err_set(err, -ENOEXEC, "%s cannot be run", name);
+	if (WEXITSTATUS(status) == EXIT_NO_MEMORY)
+		return err_set(err, -ENOMEM, "%s cannot be run: out of memory", name);
+	return WEXITSTATUS(status);
+}
+
 int tool_run(char *const *argv, struct err *err)
 {
 	struct output out = { .len = 0 };
@@ -142,25 +159,23 @@ int tool_run(char *const *argv, struct err *err)
 	pid_t pid;
 
 	if (pipe2(pipefd, O_CLOEXEC))
-		return err_errno(err, -errno, "pipe");
+		return err_errno(err, errno == ENFILE ? -ENOMEM : -errno, "pipe");
 	pid = fork();
+	if (pid < 0) {
+		close(pipefd[0]);
+		close(pipefd[1]);
+		return err_set(err, -ENOMEM, "%s: no memory for a process", argv[0]);
+	}
 	if (pid == 0)
 		child(argv, pipefd[1]);
 	close(pipefd[1]);
-	if (pid > 0)
-		ended = watch(pid, pipefd[0], &out);
+	ended = watch(pid, pipefd[0], &out);
 	close(pipefd[0]);
-	if (pid < 0)
-		return err_errno(err, -EAGAIN, "fork");
 	say_output(argv[0], &out);
 	if (!ended)
 		return give_up(pid, argv[0], err);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return err_errno(err, -errno, "wait");
-	if (!WIFEXITED(status))
-		return err_set(err, -ECHILD, "%s died of signal %d", argv[0], WTERMSIG(status));
-	if (WEXITSTATUS(status) == EXIT_NOT_RUN)
-		return err_set(err, -ENOEXEC, "%s cannot be run", argv[0]);
-	return WEXITSTATUS(status);
+	return judge(argv[0], status, err);
 }

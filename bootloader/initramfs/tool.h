@@ -28,8 +28,9 @@ uint64_t tool_cpu_ticks(const char *stat);
 /*
  * Run @argv[0], an absolute path inside /sysroot, with /sysroot as its root and an empty
  * environment; its output goes to the kernel log. Returns its exit status (0 to 255), or a
- * negative errno with @err set when it is missing, died of a signal or did not get on and was
- * given up (-ETIMEDOUT).
+ * negative errno with @err set: -ENOEXEC when it cannot be run, -ENOMEM when there was no memory
+ * for it or the kernel killed it for that, -ECHILD when it died of another signal, -ETIMEDOUT when
+ * it did not get on and was given up.
  */
 int tool_run(char *const *argv, struct err *err);
 

@@ -1,58 +1,42 @@
 /*
- * The verified root: first the signature of the root hash, then the mapping, then the mount. Every
- * parameter comes from the signed command line; the verity superblock is never read, because the
- * root hash does not cover it and the kernel would accept a shortened device.
+ * The verified root. Every parameter of the mapping comes from the signed command line; the verity
+ * superblock is never read, because the root hash does not cover it and the kernel would accept a
+ * shortened device.
+ *
+ * While early init works the mapping answers a damaged block with a read error: what is met then
+ * has a reason and the kernel's own line in the flight recorder. The last step before
+ * the switch replaces the table by one that panics: the machine may not live on with a root that
+ * is damaged, and a panic, unlike a restart, leaves words for the next boot.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "bootloader/initramfs/boot.h"
 #include "bootloader/initramfs/dm.h"
-#include "lib/base/cleanup.h"
+#include "bootloader/initramfs/verity_status.h"
 #include "lib/base/err.h"
-#include "lib/base/io.h"
 #include "lib/core/verity_table.h"
-#include "verity/cms.h"
-#include "verity/sigfile.h"
 
-#define KEYS "/keys/image.pem"
 #define NODE_WAIT_US 2000000
 #define NODE_STEP_US 2000
 
-int step_signature(struct boot *b, struct err *err)
-{
-	static uint8_t raw[SIGFILE_BYTES];
-	static struct sigfile sig;
-	_cleanup_free_ char *keys = NULL;
-	char node[RAWDISK_NAME_MAX];
-	struct gpt_partition p;
-	size_t keys_len;
-	int r;
+/* A mapping under construction: what struct dm_map points to. */
+struct verity_map {
+	struct dm_map map;
+	char uuid[128];
+	char table[VERITY_TABLE_TEXT_SIZE];
+};
 
-	r = io_read_file(KEYS, CMS_PEM_MAX, &keys, &keys_len, err);
-	if (!r)
-		r = rawdisk_partition(&b->disk, gpt_name_sig[b->slot], &p, node, err);
-	if (r)
-		return r;
-	if (gpt_size_bytes(&b->disk.gpt, &p) < sizeof(raw))
-		return err_set(err, -EBADMSG, "%s is too small", node);
-	r = io_pread_all(b->disk.fd, raw, sizeof(raw), gpt_offset_bytes(&b->disk.gpt, &p));
-	if (r)
-		return err_errno(err, r, "%s", node);
-	r = sigfile_parse(raw, sizeof(raw), &sig, err);
-	if (r)
-		return err_add(err, r, "%s", node);
-	if (memcmp(sig.root, b->params.verity.root_hash, sizeof(sig.root)))
-		return err_set(err, -EBADMSG, "%s signs another root hash", node);
-	r = cms_verify(sig.der, sig.der_len, b->params.roothash, strlen(b->params.roothash), keys,
-		       keys_len, err);
-	return r > 0 ? -EKEYREJECTED : r;
+int boot_slot_partition(struct boot *b, const char *label, struct gpt_partition *ret,
+			char ret_node[RAWDISK_NAME_MAX], struct err *err)
+{
+	int r = rawdisk_partition(&b->disk, label, ret, ret_node, err);
+
+	return r ? boot_blame(b, BS_REASON_NO_PARTITION, r == -ENOENT, r) : 0;
 }
 
 /* Number of /dev/@node as device-mapper takes it, and the partition's size. */
@@ -64,7 +48,7 @@ static int device_number(struct boot *b, const char *label, char *ret, size_t si
 	struct stat st;
 	int r;
 
-	r = rawdisk_partition(&b->disk, label, &p, node, err);
+	r = boot_slot_partition(b, label, &p, node, err);
 	if (r)
 		return r;
 	snprintf(path, sizeof(path), "/dev/%s", node);
@@ -74,6 +58,40 @@ static int device_number(struct boot *b, const char *label, char *ret, size_t si
 		return err_set(err, -ENOTBLK, "%s is not a block device", path);
 	snprintf(ret, size, "%u:%u", major(st.st_rdev), minor(st.st_rdev));
 	*ret_bytes = gpt_size_bytes(&b->disk.gpt, &p);
+	return 0;
+}
+
+static int prepare(struct boot *b, enum verity_damage damage, struct verity_map *ret,
+		   struct err *err)
+{
+	const struct verity_params *v = &b->params.verity;
+	uint64_t data_bytes, hash_bytes;
+	char data[32], hash[32];
+	int r;
+
+	r = device_number(b, gpt_name_root[b->slot], data, sizeof(data), &data_bytes, err);
+	if (!r)
+		r = device_number(b, gpt_name_verity[b->slot], hash, sizeof(hash), &hash_bytes,
+				  err);
+	if (r)
+		return r;
+	r = verity_params_fit(v, data_bytes, hash_bytes);
+	if (r)
+		return boot_blame(b, BS_REASON_NO_PARTITION, HOPELESS,
+				  err_set(err, -ENOSPC, "slot %s: %s", bs_slot_name(b->slot),
+					  verity_error_text(r)));
+	r = verity_table_format(v, data, hash, damage, ret->table, sizeof(ret->table));
+	if (r)
+		return boot_blame(b, BS_REASON_CMDLINE, HOPELESS,
+				  err_set(err, -EINVAL, "%s", verity_error_text(r)));
+	snprintf(ret->uuid, sizeof(ret->uuid), "CRYPT-VERITY-%.32s-root", b->params.roothash);
+	ret->map = (struct dm_map){
+		.name = BOOT_ROOT_NAME,
+		.uuid = ret->uuid,
+		.target = "verity",
+		.params = ret->table,
+		.sectors = verity_data_sectors(v),
+	};
 	return 0;
 }
 
@@ -89,55 +107,47 @@ static int wait_for(const char *path, struct err *err)
 
 int step_verity(struct boot *b, struct err *err)
 {
-	const struct verity_params *v = &b->params.verity;
-	char data[32], hash[32], table[VERITY_TABLE_TEXT_SIZE], uuid[128];
-	struct dm_map map = { .name = "root", .uuid = uuid, .target = "verity", .params = table };
-	uint64_t data_bytes, hash_bytes;
+	struct verity_map m;
 	unsigned int device_minor;
-	int r;
+	int r = prepare(b, VERITY_DAMAGE_EIO, &m, err);
 
-	r = device_number(b, gpt_name_root[b->slot], data, sizeof(data), &data_bytes, err);
-	if (!r)
-		r = device_number(b, gpt_name_verity[b->slot], hash, sizeof(hash), &hash_bytes,
-				  err);
 	if (r)
 		return r;
-	r = verity_params_fit(v, data_bytes, hash_bytes);
-	if (!r)
-		r = verity_table_format(v, data, hash, table, sizeof(table));
-	if (r)
-		return err_set(err, -EINVAL, "%s", verity_error_text(r));
-	map.sectors = verity_data_sectors(v);
-	snprintf(uuid, sizeof(uuid), "CRYPT-VERITY-%.32s-root", b->params.roothash);
-	r = dm_create(&map, &device_minor, err);
+	r = dm_create(&m.map, &device_minor, err);
+	if (r == -ENODEV)
+		boot_blame(b, BS_REASON_MODULES, HOPELESS, r);
 	if (r)
 		return r;
 	snprintf(b->root_device, sizeof(b->root_device), "/dev/dm-%u", device_minor);
-	r = wait_for(b->root_device, err);
+	return wait_for(b->root_device, err);
+}
+
+bool boot_root_damaged(void)
+{
+	char status[DM_PARAMS_MAX];
+
+	return !dm_ask(BOOT_ROOT_NAME, DM_WHAT_STATUS, status, NULL) &&
+	       verity_status_damaged(status);
+}
+
+/* From here on a damaged block is the end of this boot, and nothing may hold that back. */
+int step_seal(struct boot *b, struct err *err)
+{
+	char table[DM_PARAMS_MAX];
+	struct verity_map m;
+	int r;
+
+	if (boot_root_damaged())
+		return err_set(err, -EBADMSG, "a block of the root is damaged");
+	r = prepare(b, VERITY_DAMAGE_PANIC, &m, err);
 	if (!r)
-		record_stage(&b->record, BS_STAGE_VERITY);
-	return r;
-}
-
-/* The kernel's file systems are needed in the root too: mke2fs and e2fsck run there. */
-static int bind_kernel_dirs(struct err *err)
-{
-	static const char *const dirs[] = { "/proc", "/sys", "/dev", "/run" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		char to[32];
-
-		snprintf(to, sizeof(to), BOOT_SYSROOT "%s", dirs[i]);
-		if (mount(dirs[i], to, NULL, MS_BIND | MS_REC, NULL))
-			return err_errno(err, -errno, "bind %s", to);
-	}
+		r = dm_replace(&m.map, err);
+	if (!r)
+		r = dm_ask(BOOT_ROOT_NAME, DM_WHAT_TABLE, table, err);
+	if (r)
+		return r;
+	if (!verity_table_panics(table, b->params.roothash))
+		return err_set(err, -EINVAL, "the kernel did not take the table that panics: %s",
+			       table);
 	return 0;
-}
-
-int step_root(struct boot *b, struct err *err)
-{
-	mkdir(BOOT_SYSROOT, 0755);
-	if (mount(b->root_device, BOOT_SYSROOT, "squashfs", MS_RDONLY | MS_NODEV, NULL))
-		return err_errno(err, -errno, "mount squashfs");
-	return bind_kernel_dirs(err);
 }

@@ -329,6 +329,9 @@ int rootfs_initrd_modules(const char *tree, const char *kernel_version,
 
 	if (r == 0)
 		r = modules_read(&t, kernel_version, &m, err);
+	/* First, so that a panic over any of the others leaves its last words in the firmware. */
+	if (r == 0)
+		r = add_optional(&m, "efi_pstore", &out);
 	for (size_t i = 0; r == 0 && i < wanted->n; i++)
 		r = add_group(&m, wanted->item[i], &out, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(always); i++)

@@ -206,7 +206,7 @@ static bool device_valid(const char *name)
 }
 
 int verity_table_format(const struct verity_params *p, const char *data_dev, const char *hash_dev,
-			char *ret_text, size_t size)
+			enum verity_damage damage, char *ret_text, size_t size)
 {
 	char out[VERITY_TABLE_TEXT_SIZE], root[2 * VERITY_HASH_BYTES + 1];
 	struct text t = { out, sizeof(out), false };
@@ -229,7 +229,9 @@ int verity_table_format(const struct verity_params *p, const char *data_dev, con
 	text_add(&t, root);
 	text_add(&t, " ");
 	text_add_salt(&t, p);
-	text_add(&t, " 1 restart_on_corruption");
+	/* Not restart_on_corruption: a restart in order says nothing that outlives it. */
+	if (damage != VERITY_DAMAGE_EIO)
+		text_add(&t, " 1 panic_on_corruption");
 	if (t.full || strlen(out) >= size)
 		return VERITY_E_BUFFER;
 	memcpy(ret_text, out, strlen(out) + 1);

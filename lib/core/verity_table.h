@@ -51,6 +51,15 @@ struct verity_params {
 	uint8_t salt[VERITY_SALT_MAX];
 };
 
+/*
+ * What the mapping does with a block that fails verification. Never is it handed out: there is
+ * no way to ask for ignore_corruption or check_at_most_once.
+ */
+enum verity_damage {
+	VERITY_DAMAGE_EIO, /* the read fails; the device's status says so from then on */
+	VERITY_DAMAGE_PANIC, /* the kernel panics, and its last words say why */
+};
+
 /* Shape of the hash tree over some data. */
 struct verity_tree {
 	unsigned int levels; /* 0 when one block of data is its own root */
@@ -84,11 +93,11 @@ uint64_t verity_data_sectors(const struct verity_params *p);
 
 /*
  * Write the dm-verity target's parameters:
- * `1 DATA HASH 4096 4096 N H sha256 ROOT SALT 1 restart_on_corruption`.
+ * `1 DATA HASH 4096 4096 N H sha256 ROOT SALT`, and ` 1 panic_on_corruption` if @damage says so.
  * @data_dev and @hash_dev are paths or MAJOR:MINOR. An enum verity_error.
  */
 int verity_table_format(const struct verity_params *p, const char *data_dev, const char *hash_dev,
-			char *ret_text, size_t size);
+			enum verity_damage damage, char *ret_text, size_t size);
 
 /* A short sentence for an enum verity_error. */
 const char *verity_error_text(int error);

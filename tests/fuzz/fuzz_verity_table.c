@@ -20,7 +20,7 @@ static void use_params(const struct verity_params *p)
 	    again.hash_start_block != p->hash_start_block || again.salt_bytes != p->salt_bytes ||
 	    memcmp(again.salt, p->salt, p->salt_bytes))
 		abort();
-	if (verity_table_format(p, "253:1", "253:2", table, sizeof(table)) ||
+	if (verity_table_format(p, "253:1", "253:2", VERITY_DAMAGE_PANIC, table, sizeof(table)) ||
 	    verity_tree_shape(p->data_blocks, &tree))
 		abort();
 	verity_params_fit(p, UINT64_MAX, UINT64_MAX);

@@ -17,10 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "builder/uki/cpio.h"
-#include "builder/uki/pe_append.h"
-#include "builder/uki/uki.h"
-#include "builder/uki/zpack.h"
+#include "uki/cpio.h"
+#include "uki/edit.h"
+#include "uki/pe_append.h"
+#include "uki/zpack.h"
 #include "lib/base/args.h"
 #include "lib/base/atomic_file.h"
 #include "lib/base/blk.h"
@@ -141,68 +141,46 @@ static int do_payload(char **argv, struct err *err)
 	return r ?: atomic_file_write(argv[0], out.data, out.len, 0644, err);
 }
 
-static int section_of(const struct pe *pe, const char *name, struct pe_new_section *ret,
-		      struct err *err)
+static int edit(char **argv, const struct uki_edit *change, const char *uki, size_t len,
+		struct err *err)
 {
-	struct pe_section s;
-	int r = pe_section_find(pe, name, &s);
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	int r = uki_edit(uki, len, change, &out, err);
 
-	if (r)
-		return err_set(err, -EBADMSG, "%s: %s", name, pe_error_text(r));
-	*ret = (struct pe_new_section){ name, pe->data + s.offset, s.bytes };
-	return 0;
-}
-
-/* The sections of @uki again behind systemd's stub, with @more behind the one called @name. */
-static int rebuild(char **argv, const char *name, const void *more, size_t more_len,
-		   struct err *err)
-{
-	static const char *const names[] = { ".osrel", ".uname", ".cmdline", ".linux", ".initrd" };
-	struct pe_new_section sections[ARRAY_SIZE(names)];
-	_cleanup_free_ char *uki = NULL, *stub = NULL;
-	_cleanup_buf_ struct buf longer = BUF_INIT, out = BUF_INIT;
-	size_t len, stub_len;
-	struct pe pe;
-	int r = io_read_file(argv[1], FILE_MAX_BYTES, &uki, &len, err);
-
-	r = r ?: io_read_file(UKI_STUB_PATH, FILE_MAX_BYTES, &stub, &stub_len, err);
-	if (r == 0 && pe_parse(uki, len, len, &pe))
-		r = err_set(err, -EBADMSG, "%s is no UKI", argv[1]);
-	for (unsigned i = 0; r == 0 && i < ARRAY_SIZE(names); i++) {
-		r = section_of(&pe, names[i], &sections[i], err);
-		if (r || strcmp(names[i], name))
-			continue;
-		buf_add(&longer, sections[i].data, sections[i].len);
-		buf_add(&longer, more, more_len);
-		sections[i].data = longer.data;
-		sections[i].len = longer.len;
-	}
-	r = r ?: pe_append(stub, stub_len, sections, ARRAY_SIZE(names), &out, err);
 	return r ?: atomic_file_write(argv[0], out.data, out.len, 0644, err);
 }
 
 static int do_words(char **argv, struct err *err)
 {
-	_cleanup_free_ char *words = str_printf(" %s", argv[2]);
+	_cleanup_free_ char *uki = NULL, *cmdline = NULL, *longer = NULL;
+	size_t len;
+	int r = io_read_file(argv[1], FILE_MAX_BYTES, &uki, &len, err);
 
-	return words ? rebuild(argv, ".cmdline", words, strlen(words), err) : err_oom(err);
+	r = r ?: uki_cmdline(uki, len, &cmdline, err);
+	if (r)
+		return r;
+	longer = str_printf("%s %s", cmdline, argv[2]);
+	return longer ? edit(argv, &(struct uki_edit){ .cmdline = longer }, uki, len, err)
+		      : err_oom(err);
 }
 
 /* Of two archives one after the other the kernel lets the later file win. */
 static int do_init(char **argv, struct err *err)
 {
 	_cleanup_buf_ struct buf raw = BUF_INIT, packed = BUF_INIT;
-	_cleanup_free_ char *init = NULL;
+	_cleanup_free_ char *init = NULL, *uki = NULL;
 	struct cpio c = CPIO_INIT(&raw, 0);
-	size_t len;
-	int r = io_read_file(argv[2], FILE_MAX_BYTES, &init, &len, err);
+	size_t init_len, len;
+	int r = io_read_file(argv[2], FILE_MAX_BYTES, &init, &init_len, err);
 
+	r = r ?: io_read_file(argv[1], FILE_MAX_BYTES, &uki, &len, err);
 	if (r)
 		return r;
-	cpio_file(&c, "init", 0755, init, len);
+	cpio_file(&c, "init", 0755, init, init_len);
 	cpio_end(&c);
 	r = zpack_zstd(raw.data, raw.len, 3, &packed, err);
-	return r ?: rebuild(argv, ".initrd", packed.data, packed.len, err);
+	return r ?: edit(argv, &(struct uki_edit){ .initrd = packed.data,
+						    .initrd_len = packed.len }, uki, len, err);
 }
 
 /* ---- slots ---------------------------------------------------------------------------- */

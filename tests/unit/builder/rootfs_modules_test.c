@@ -32,6 +32,7 @@ static void make_kernel(void)
 		   "kernel/md/dm-verity.ko.xz: kernel/md/dm-bufio.ko.xz kernel/md/dm-mod.ko.xz\n"
 		   "kernel/net/soft.ko:\n"
 		   "kernel/crypto/crc32c-intel.ko:\n"
+		   "kernel/drivers/firmware/efi/efi-pstore.ko:\n"
 		   "kernel/loop/a.ko: kernel/loop/b.ko\n"
 		   "kernel/loop/b.ko: kernel/loop/a.ko\n"
 		   "kernel/watchdog/watchdog.ko:\n"
@@ -77,8 +78,8 @@ static void dependencies_come_first_and_once(void **state)
 	_cleanup_free_ char *order = joined(virtio, 1);
 
 	(void)state;
-	assert_string_equal(order, "virtio_ring.ko virtio.ko virtio_blk.ko crc32c-intel.ko "
-				   "dm-mod.ko.xz dm-bufio.ko.xz dm-verity.ko.xz");
+	assert_string_equal(order, "efi-pstore.ko virtio_ring.ko virtio.ko virtio_blk.ko "
+				   "crc32c-intel.ko dm-mod.ko.xz dm-bufio.ko.xz dm-verity.ko.xz");
 }
 
 static void soft_dependencies_and_aliases_are_followed(void **state)
@@ -87,7 +88,7 @@ static void soft_dependencies_and_aliases_are_followed(void **state)
 	_cleanup_free_ char *order = joined(soft, 1);
 
 	(void)state;
-	assert_memory_equal(order, "crc32c-intel.ko virtio_ring.ko virtio.ko soft.ko", 48);
+	assert_memory_equal(order, "efi-pstore.ko crc32c-intel.ko virtio_ring.ko virtio.ko soft.ko", 62);
 }
 
 static void built_in_is_fine_and_unknown_is_named(void **state)
@@ -130,7 +131,7 @@ static void a_watchdog_counts_when_all_its_drivers_are_there(void **state)
 	_cleanup_free_ char *order = joined(group, 1);
 
 	(void)state;
-	assert_memory_equal(order, "watchdog.ko i6300esb.ko lpc_ich.ko iTCO_wdt.ko ", 47);
+	assert_non_null(strstr(order, " watchdog.ko i6300esb.ko lpc_ich.ko iTCO_wdt.ko "));
 	assert_int_equal(watchdogs("6.1", "watchdog", NULL), 3);
 	assert_int_equal(watchdogs("6.1", "i6300esb", NULL), 1);
 	assert_int_equal(watchdogs("6.1", "iTCO_wdt", NULL), 0);

@@ -80,7 +80,8 @@ static void the_longest_salt_fits_and_no_longer_one(void **state)
 	assert_int_equal(p.salt_bytes, VERITY_SALT_MAX);
 	assert_int_equal(verity_params_format(&p, out, sizeof(out)), VERITY_OK);
 	assert_string_equal(out, text);
-	assert_int_equal(verity_table_format(&p, "/dev/vda4", "/dev/vda5", table, sizeof(table)),
+	assert_int_equal(verity_table_format(&p, "/dev/vda4", "/dev/vda5", VERITY_DAMAGE_PANIC, table,
+					     sizeof(table)),
 			 VERITY_OK);
 	memset(text + 4 + 2 * VERITY_SALT_MAX, 'a', 2);
 	assert_int_equal(verity_params_parse(ROOT, text, &p), VERITY_E_SALT);
@@ -120,23 +121,23 @@ static void the_table_is_the_one_device_mapper_reads(void **state)
 	(void)state;
 	assert_int_equal(verity_params_parse(ROOT, "1000,1,00ff", &p), VERITY_OK);
 	assert_int_equal(verity_data_sectors(&p), 8000);
-	assert_int_equal(verity_table_format(&p, "", "253:5", table, sizeof(table)), VERITY_E_DEVICE);
-	assert_int_equal(verity_table_format(&p, "a b", "253:5", table, sizeof(table)),
+	assert_int_equal(verity_table_format(&p, "", "253:5", VERITY_DAMAGE_PANIC, table, sizeof(table)),
 			 VERITY_E_DEVICE);
-	assert_int_equal(verity_table_format(&p, "253:4", "253:5", table, 50), VERITY_E_BUFFER);
+	assert_int_equal(verity_table_format(&p, "a b", "253:5", VERITY_DAMAGE_PANIC, table, sizeof(table)),
+			 VERITY_E_DEVICE);
+	assert_int_equal(verity_table_format(&p, "253:4", "253:5", VERITY_DAMAGE_PANIC, table, 50), VERITY_E_BUFFER);
 	assert_string_equal(table, "before");
-	assert_int_equal(verity_table_format(&p, "253:4", "/dev/vda5", table, sizeof(table)),
-			 VERITY_OK);
+	assert_int_equal(verity_table_format(&p, "253:4", "/dev/vda5", VERITY_DAMAGE_PANIC, table,
+					     sizeof(table)), VERITY_OK);
 	assert_string_equal(table, "1 253:4 /dev/vda5 4096 4096 1000 1 sha256 " ROOT
-			    " 00ff 1 restart_on_corruption");
+			    " 00ff 1 panic_on_corruption");
 	p.salt_bytes = 0;
-	assert_int_equal(verity_table_format(&p, "253:4", "/dev/vda5", table, sizeof(table)),
-			 VERITY_OK);
-	assert_string_equal(table, "1 253:4 /dev/vda5 4096 4096 1000 1 sha256 " ROOT
-			    " - 1 restart_on_corruption");
+	assert_int_equal(verity_table_format(&p, "253:4", "/dev/vda5", VERITY_DAMAGE_EIO, table,
+					     sizeof(table)), VERITY_OK);
+	assert_string_equal(table, "1 253:4 /dev/vda5 4096 4096 1000 1 sha256 " ROOT " -");
 	p.data_blocks = 0;
-	assert_int_equal(verity_table_format(&p, "253:4", "/dev/vda5", table, sizeof(table)),
-			 VERITY_E_DATA_BLOCKS);
+	assert_int_equal(verity_table_format(&p, "253:4", "/dev/vda5", VERITY_DAMAGE_EIO, table,
+					     sizeof(table)), VERITY_E_DATA_BLOCKS);
 }
 
 static void the_tree_has_the_right_shape(void **state)
