@@ -127,7 +127,7 @@ static void add_parents(struct args *a, struct list *l, const char *path)
 			if (!strncmp(a->owned[i], path, len) && a->owned[i][len] == ' ')
 				made = a->owned[i];
 		if (!made)
-			add_pseudo(a, str_printf("%.*s d 755 0 0", (int)len, path));
+			add_pseudo(a, str_printf("%.*s D 0 755 0 0", (int)len, path));
 	}
 }
 
@@ -160,12 +160,12 @@ static int apply(const struct root_edit *e, size_t idx, struct list *l, const ch
 		return r;
 	add_parents(a, l, e->path);
 	if (e->link)
-		add_pseudo(a, str_printf("%s s 777 0 0 %s", e->path, e->link));
+		add_pseudo(a, str_printf("%s S 0 777 0 0 %s", e->path, e->link));
 	if (!e->content)
 		return 0;
 	/* mksquashfs runs the command in @work by a shell; both words of it are ours. */
-	add_pseudo(a, str_printf("%s f %o 0 0 cat edit-%zu", e->path, e->mode ? e->mode : 0644,
-				 idx));
+	add_pseudo(a, str_printf("%s F 0 %o 0 0 cat edit-%zu", e->path,
+				 e->mode ? e->mode : 0644, idx));
 	return write_content(work, idx, e->content, err);
 }
 
@@ -224,6 +224,8 @@ static int edit_and_pack(const struct root_edit *edits, size_t n, const char *wo
 	add(&a, PSEUDO);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = apply(&edits[i], i, &l, work, &a, err);
+	add(&a, "-mkfs-time");
+	add(&a, "0");
 	add(&a, "-noappend");
 	add(&a, "-no-progress");
 	add(&a, "-quiet");

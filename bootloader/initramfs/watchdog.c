@@ -21,6 +21,8 @@
 
 /* Modules are loaded and disks are waited for in less; later the guard feeds each second. */
 #define TIMEOUT_S 60
+#define DRIVER_WAIT_MS 5000
+#define DRIVER_POLL_MS 100
 #define IDENTITY_MAX 64
 #define NUMBER_MAX 255u
 #define SYSTEMD BOOT_SYSROOT "/usr/lib/systemd/systemd"
@@ -133,6 +135,20 @@ static enum watchdog_kind selector_says(const char *what)
 	return n > 0 ? watchdog_kind_of(text, (size_t)n) : WATCHDOG_KINDS;
 }
 
+/* Has the armed @kind a driver, or may it have one? Drivers may take a moment to find devices. */
+static bool is_fed(enum watchdog_kind kind)
+{
+	struct watchdog_found f;
+
+	for (unsigned int i = 0; i < DRIVER_WAIT_MS / DRIVER_POLL_MS; i++) {
+		watchdog_look(WATCHDOG_CLASS, &f);
+		if (f.kinds & 1u << kind || f.unnamed)
+			return true;
+		usleep(DRIVER_POLL_MS * 1000);
+	}
+	return false;
+}
+
 /*
  * Armed by the selector, and no driver here took it: it will reset the machine whatever we do.
  * Better now, with a note by which the selector leaves it alone for this image.
@@ -157,12 +173,10 @@ static int nobody_feeds(struct boot *b, enum watchdog_kind kind, struct err *err
 int step_watchdog(struct boot *b, struct err *err)
 {
 	enum watchdog_kind armed = selector_says("WatchdogArmed");
-	struct watchdog_found f;
 
-	watchdog_take(&b->watchdog, true);
-	watchdog_look(WATCHDOG_CLASS, &f);
-	if (armed < WATCHDOG_KINDS && !(f.kinds & 1u << armed) && !f.unnamed)
+	if (armed < WATCHDOG_KINDS && !is_fed(armed))
 		return nobody_feeds(b, armed, err);
+	watchdog_take(&b->watchdog, true);
 	if (selector_says("WatchdogReset") < WATCHDOG_KINDS)
 		b->watchdog.caused_reset = true;
 	if (b->watchdog.fd < 0)

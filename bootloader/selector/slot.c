@@ -73,9 +73,8 @@ static unsigned int watchdogs_of(const struct slotdesc *image, const uint8_t *uk
 }
 
 /*
- * The device path is NULL on purpose: given a handle with a file system, systemd's stub reads
- * unsigned credentials and extensions from beside it. LoadOptions stay empty for the same
- * reason.
+ * The device path is NULL and LoadOptions stay empty on purpose: our stub looks at neither, but
+ * another one would read unsigned files from beside the UKI, or take options for a command line.
  */
 static enum bs_reason load_image(const struct slot_place *place, unsigned int slot, void *uki,
 				 uint64_t len, EFI_HANDLE *ret_image)

@@ -84,7 +84,7 @@ void watchdog_note_encode(unsigned int set, const uint8_t root_hash[32],
 	memset(out, 0, WATCHDOG_NOTE_BYTES);
 	memcpy(out + WATCHDOG_NOTE_O_MAGIC, WATCHDOG_NOTE_MAGIC, 8);
 	le32_store(out + WATCHDOG_NOTE_O_FORMAT, WATCHDOG_NOTE_FORMAT);
-	le32_store(out + WATCHDOG_NOTE_O_SET, set & ALL);
+	le32_store(out + WATCHDOG_NOTE_O_SET, set);
 	memcpy(out + WATCHDOG_NOTE_O_ROOT_HASH, root_hash, 32);
 	le32_store(out + WATCHDOG_NOTE_O_CRC, crc32_add(0, out, WATCHDOG_NOTE_O_CRC));
 }

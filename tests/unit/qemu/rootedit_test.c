@@ -15,6 +15,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
+#include "lib/base/io.h"
 #include "lib/base/path.h"
 #include "lib/base/proc.h"
 
@@ -92,6 +93,26 @@ static void files_are_added_replaced_and_taken_away(void **state)
 	assert_non_null(strstr(text.data, "owned\n"));
 }
 
+/* What the lab installs twice must be the same image, or a refused one would not be known again. */
+static void the_same_edits_are_the_same_bytes_later(void **state)
+{
+	static const struct root_edit edits[] = {
+		{ .path = "usr/lib/x/run.sh", .content = "#!/bin/sh\n", .mode = 0755 },
+		{ .path = "usr/lib/x/link", .link = "run.sh" },
+	};
+	_cleanup_free_ char *first = NULL, *second = NULL;
+	size_t first_len, second_len;
+
+	(void)state;
+	assert_int_equal(rootedit(image, 0, edits, 2, work, out, 1 << 20, &err), 0);
+	assert_int_equal(io_read_file(out, 1 << 20, &first, &first_len, &err), 0);
+	usleep(1100 * 1000);
+	assert_int_equal(rootedit(image, 0, edits, 2, work, out, 1 << 20, &err), 0);
+	assert_int_equal(io_read_file(out, 1 << 20, &second, &second_len, &err), 0);
+	assert_int_equal(first_len, second_len);
+	assert_memory_equal(first, second, first_len);
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
 	static const struct root_edit gone = { .path = "sbin/nothing" };
@@ -115,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files_are_added_replaced_and_taken_away),
+		cmocka_unit_test(the_same_edits_are_the_same_bytes_later),
 		cmocka_unit_test(what_cannot_be_is_refused),
 	};
 
