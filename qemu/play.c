@@ -34,6 +34,7 @@ static player_step_fn *const steps[STEP_KINDS] = {
 	[STEP_REFUSE_SERIAL] = play_refuse_serial,
 	[STEP_EXPECT_SLOT] = play_expect_slot,
 	[STEP_EXPECT_CONFIRMED] = play_expect_confirmed,
+	[STEP_EXPECT_FALLBACK] = play_expect_fallback,
 	[STEP_EXPECT_RESET] = play_expect_reset,
 	[STEP_EXPECT_OFF] = play_expect_off,
 	[STEP_EXPECT_STATE] = play_expect_state,

@@ -311,6 +311,7 @@ static const struct {
 	[STEP_REFUSE_SERIAL] = { "refuse serial", false, QUOTED },
 	[STEP_EXPECT_SLOT] = { "expect slot ", true, NO_TEXT },
 	[STEP_EXPECT_CONFIRMED] = { "expect confirmed ", true, NO_TEXT },
+	[STEP_EXPECT_FALLBACK] = { "expect fallback ", true, NO_TEXT },
 	[STEP_EXPECT_RESET] = { "expect reset", false, NO_TEXT },
 	[STEP_EXPECT_OFF] = { "expect off", false, NO_TEXT },
 	[STEP_EXPECT_STATE] = { "expect state slot-", true, WORD },

@@ -17,6 +17,7 @@
  *	expect slot a [60s]                    the selector starts this slot next
  *	expect confirmed a [boots N] [300s]    the health check confirms this slot, and no other,
  *	                                       with N boots at most since `boot`
+ *	expect fallback a [boots N] [300s]     the same; in a quick run: its verified root runs
  *	expect reset [60s] | expect off [60s]
  *	expect state slot-a good|ready|bad|empty|writing
  *	expect uki slot-a [60s]                the kernel got the command line and initramfs of this
@@ -71,6 +72,7 @@ enum step_kind {
 	STEP_REFUSE_SERIAL,
 	STEP_EXPECT_SLOT,
 	STEP_EXPECT_CONFIRMED,
+	STEP_EXPECT_FALLBACK,
 	STEP_EXPECT_RESET,
 	STEP_EXPECT_OFF,
 	STEP_EXPECT_STATE,

@@ -135,7 +135,8 @@ static int find_entry(struct archive *a, const char *path, size_t max_bytes, cha
 	int r;
 
 	while ((r = archive_read_next_header(a, &e)) == ARCHIVE_OK)
-		if (archive_entry_filetype(e) == AE_IFREG && !strcmp(archive_entry_pathname(e), path))
+		if (archive_entry_filetype(e) == AE_IFREG &&
+		    !strcmp(archive_entry_pathname(e), path))
 			return read_entry(a, e, max_bytes, ret, err);
 	if (r == ARCHIVE_EOF)
 		return err_set(err, -ENOENT, "the archive does not have it");
