@@ -315,6 +315,10 @@ _Static_assert(offsetof(EFI_BLOCK_IO_MEDIA, last_block) == 24, "place of LastBlo
 #define EFI_GUID_LINUX_INITRD                                                              \
 	((EFI_GUID){ 0x5568e427, 0x68fc, 0x4f3d,                                           \
 		     { 0xac, 0x74, 0xca, 0x55, 0x52, 0x31, 0xcc, 0x68 } })
+/* On the image of a selector that another one started: 6b696c6e-0004-4b4e-8000-73656c656374. */
+#define EFI_GUID_KILN_CHAIN                                                                \
+	((EFI_GUID){ 0x6b696c6e, 0x0004, 0x4b4e,                                           \
+		     { 0x80, 0x00, 0x73, 0x65, 0x6c, 0x65, 0x63, 0x74 } })
 /* kiln's own variables: 6b696c6e-0003-4b4e-8000-73656c656374. */
 #define EFI_GUID_KILN                                                                      \
 	((EFI_GUID){ 0x6b696c6e, 0x0003, 0x4b4e,                                           \

@@ -418,6 +418,12 @@ bool bs_forgive(struct bs *bs, const uint8_t root_hash[32]);
 void bs_selector_close(struct bs *bs);
 
 /*
+ * To be asked before bs_selector_close(): did the machine stop after it started a newer selector
+ * and before that came to count a slot? Then no boot of a slot is what ended.
+ */
+bool bs_selector_to_blame(const struct bs *bs);
+
+/*
  * The area to start now, leaving out the set @failed_mask: the first in line, then the other,
  * each only if it is a trial with tries left, or good with few unconfirmed starts. False: none.
  */

@@ -32,6 +32,11 @@ static void end_trial_without_tries(struct bs_selector *s)
 		s->status = BS_SELECTOR_BAD;
 }
 
+bool bs_selector_to_blame(const struct bs *bs)
+{
+	return bs->selectors.through < BS_SELECTORS && bs->selectors.stage < BS_STAGE_SELECTED;
+}
+
 void bs_selector_close(struct bs *bs)
 {
 	struct bs_selectors *sel = &bs->selectors;

@@ -84,9 +84,13 @@ static void a_trial_that_hangs_ends(void **state)
 	struct bs_selector_image i = selector(1);
 
 	(void)state;
-	for (unsigned int n = 0; n < BS_SELECTOR_TRIES; n++)
+	for (unsigned int n = 0; n < BS_SELECTOR_TRIES; n++) {
+		assert_false(n == 0 && bs_selector_to_blame(&bs));
 		assert_int_equal(anchor(&bs), area);
+		assert_true(bs_selector_to_blame(&bs));
+	}
 	assert_int_equal(confirmed_boot(&bs), ANCHOR);
+	assert_false(bs_selector_to_blame(&bs));
 	assert_int_equal(bs.selectors.area[area].status, BS_SELECTOR_BAD);
 	assert_int_equal(bs.selectors.area[area].reason, BS_SELECTOR_NO_VERDICT);
 	assert_int_equal(confirmed_boot(&bs), ANCHOR);
@@ -104,6 +108,7 @@ static void a_trial_whose_kernels_are_never_confirmed_ends_and_may_come_back(voi
 	for (unsigned int n = 0; n < BS_SELECTOR_TRIES; n++) {
 		assert_int_equal(anchor(&bs), area);
 		assert_int_equal(boot(&bs), 1);
+		assert_false(bs_selector_to_blame(&bs));
 		assert_int_equal(bs_set_stage(&bs, BS_STAGE_KERNEL), BS_OK);
 	}
 	assert_int_equal(anchor(&bs), ANCHOR);
