@@ -103,16 +103,20 @@ int bs_selector_failed(struct bs *bs, unsigned int area, enum bs_selector_reason
 
 /* ---- the boot under way ---- */
 
-void bs_selector_reached(struct bs *bs, enum bs_stage stage)
-{
-	if (bs->selectors.through < BS_SELECTORS && stage > bs->selectors.stage)
-		bs->selectors.stage = stage;
-}
-
 /*
  * A selector that does not even count the start of a slot has not come up, whatever runs now:
  * then this boot was started without it, and could not be counted.
  */
+void bs_selector_reached(struct bs *bs, enum bs_stage stage)
+{
+	struct bs_selectors *sel = &bs->selectors;
+
+	if (sel->through >= BS_SELECTORS || stage <= sel->stage)
+		return;
+	if (stage == BS_STAGE_SELECTED || sel->stage >= BS_STAGE_SELECTED)
+		sel->stage = stage;
+}
+
 void bs_selector_confirmed(struct bs *bs)
 {
 	struct bs_selectors *sel = &bs->selectors;

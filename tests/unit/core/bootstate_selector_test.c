@@ -260,6 +260,8 @@ static void one_that_never_counted_a_slot_is_not_made_good(void **state)
 	slot = bs.current;
 	/* It hung; then the state could not be stored, and the anchor's boot is not counted. */
 	assert_int_equal(anchor(&bs), area);
+	assert_int_equal(bs_set_stage(&bs, BS_STAGE_USERSPACE), BS_OK);
+	assert_true(bs_selector_to_blame(&bs));
 	assert_int_equal(bs_confirm(&bs, slot), BS_OK);
 	assert_int_equal(bs.selectors.area[area].status, BS_SELECTOR_TRIAL);
 }
