@@ -27,7 +27,12 @@ static const struct scope {
 	const char *name;
 	bool b_is_broken; /* slot b is a trial that never works, else it is as good as slot a */
 	unsigned int installs_max; /* begun in one history */
-} scopes[] = { { "both slots good", false, 2 }, { "a bad image in slot b", true, 1 } }, *scope;
+	bool rots; /* explore on from areas that rot, else only look ahead */
+} scopes[] = {
+	{ "two installs", false, 2, false },
+	{ "areas rot", false, 1, true },
+	{ "a bad image in slot b", true, 1, true },
+}, *scope;
 
 struct place {
 	struct world w;
@@ -480,9 +485,9 @@ static void explore_off(const struct place *from)
 
 		to.area[i] = NO_SELECTOR;
 		to.rotten[i] = true;
-		if (from->installs < scope->installs_max)
+		if (scope->rots)
 			visit(from, &to, "an area rots");
-		else if (!from->rotten[i])
+		else
 			check_future(&to, "an area rots");
 	}
 }
