@@ -128,6 +128,7 @@ promise_cmds = \
 	'tests/golden/hangs.sh $(O) $(demo_dir) returns early-init systemd' \
 	'tests/golden/hangs.sh $(O) $(demo_dir) kernel' \
 	'tests/golden/hangs.sh $(O) $(cloud_dir) unfed guard' \
+	'tests/golden/chain.sh $(O) $(demo_dir) hangs good returns resets' \
 	'tests/golden/selector_arm64.sh $(O)' \
 	'tests/golden/verity_strangers.sh $(O)' \
 	'tests/golden/image_strangers.sh $(demo_dir)' \

@@ -65,6 +65,7 @@
 #define BS_RING_MAX 16
 #define BS_TRIES_MAX 15 /* most tries a recipe may ask for */
 #define BS_TRIES_DEFAULT 3 /* when a rebuilt state knows no better */
+#define BS_LATER_BYTES 248
 #define BS_SELECTOR_NONE 0xff
 /*
  * Fewer than a slot usually has: when selector and image are both new and the selector is to
@@ -251,6 +252,11 @@ struct bs {
 	struct bs_refused refused[BS_REFUSED_MAX]; /* newest first */
 	struct bs_boot ring[BS_RING_MAX]; /* newest first */
 	struct bs_selectors selectors;
+	/*
+	 * What a later kiln may add and an older one may ignore: kept as it is. Anything else that
+	 * is added makes the record one of a newer format for a selector that is never updated.
+	 */
+	uint8_t later[BS_LATER_BYTES];
 };
 
 /* ---- making a state ---- */

@@ -5,7 +5,7 @@
  * What never changes in any later format: the first 12 bytes, and that the seal
  * over the first 4064 bytes of a copy is its last 32 of 4096. So an old kiln can
  * tell a newer record from a broken one, and leaves it alone. Nor does what is said of
- * newer selectors, from BS_O_SELECTORS to the seal.
+ * newer selectors, from BS_O_SELECTORS to BS_O_LATER.
  */
 #include "lib/core/bootstate.h"
 
@@ -31,7 +31,7 @@ enum bs_offset {
 	BS_O_RING = 1408, /* BS_RING_MAX times RING_BYTES */
 	BS_O_UNUSED_TAIL = 2688,
 	BS_O_SELECTORS = 3584, /* SELECTORS_BYTES */
-	BS_O_UNUSED_END = 3816,
+	BS_O_LATER = 3816, /* BS_LATER_BYTES */
 	BS_O_SEAL = 4064, /* SHA-256 of everything before */
 };
 
@@ -101,7 +101,8 @@ _Static_assert(SLOT_O_NAME + IMAGE_NAME_SIZE == SLOT_O_VERSION, "name fits");
 _Static_assert(SLOT_O_VERSION + VERSION_TEXT_SIZE == SLOT_O_RELAPSES, "version fits");
 _Static_assert(REFUSED_O_VERSION + VERSION_TEXT_SIZE == REFUSED_BYTES, "refused version fits");
 _Static_assert(RING_O_VERSION + VERSION_TEXT_SIZE == RING_BYTES, "version of a boot fits");
-_Static_assert(BS_O_SELECTORS + SELECTORS_BYTES == BS_O_UNUSED_END, "selectors fit");
+_Static_assert(BS_O_SELECTORS + SELECTORS_BYTES == BS_O_LATER, "selectors fit");
+_Static_assert(BS_O_LATER + BS_LATER_BYTES == BS_O_SEAL, "what is kept fits");
 _Static_assert(SELECTORS_O_AREAS + BS_SELECTORS * AREA_BYTES == SELECTORS_BYTES, "areas fit");
 _Static_assert(AREA_O_VERSION + VERSION_TEXT_SIZE == AREA_O_UNUSED, "version of a selector fits");
 _Static_assert(BS_SELECTOR_OFFSET(BS_SELECTORS) <= BS_FLIGHT_OFFSET, "areas before the recorder");
@@ -183,6 +184,7 @@ void bs_encode(const struct bs *bs, uint8_t out[BS_RECORD_BYTES])
 		encode_slot(&bs->slot[i], out + BS_O_SLOTS + i * SLOT_BYTES);
 	encode_lists(bs, out);
 	encode_selectors(&bs->selectors, out + BS_O_SELECTORS);
+	memcpy(out + BS_O_LATER, bs->later, BS_LATER_BYTES);
 	sha256_bytes(out, BS_O_SEAL, out + BS_O_SEAL);
 }
 
@@ -309,7 +311,6 @@ static bool has_unknown_parts(const uint8_t *data)
 	       (le32_load(data + BS_O_FLAGS) & ~BS_FLAGS_KNOWN) ||
 	       !bytes_are_zero(data + BS_O_UNUSED, BS_O_SLOTS - BS_O_UNUSED) ||
 	       !bytes_are_zero(data + BS_O_UNUSED_TAIL, BS_O_SELECTORS - BS_O_UNUSED_TAIL) ||
-	       !bytes_are_zero(data + BS_O_UNUSED_END, BS_O_SEAL - BS_O_UNUSED_END) ||
 	       selectors_have_unknown_parts(data + BS_O_SELECTORS);
 }
 
@@ -345,6 +346,7 @@ int bs_decode(const uint8_t data[BS_RECORD_BYTES], struct bs *ret)
 			return BS_E_FIELD;
 	if (!decode_lists(data, &bs) || !decode_selectors(data + BS_O_SELECTORS, &bs.selectors))
 		return BS_E_FIELD;
+	memcpy(bs.later, data + BS_O_LATER, BS_LATER_BYTES);
 	*ret = bs;
 	return BS_OK;
 }
