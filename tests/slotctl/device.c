@@ -14,6 +14,9 @@
  *	log TEXT                 what it said, kept in the flight recorder ("\n", "\e", "\0" understood)
  *	install VERSION EPOCH    to the slot that does not run
  *	begin VERSION EPOCH      the same, but it is never finished
+ *	selector VERSION         a newer selector is installed; the anchor tries to start it at each
+ *	                         boot from then on, and if the word before "boot" is
+ *	hangs, returns           that happens, else it works
  *	rebuild                  both copies were lost: rebuilt from the slots
  *	promise TEXT             beside the boot state
  *	uncounted                the notes name another root hash than the slot started last
@@ -40,7 +43,7 @@ static struct bs_disk disk;
 static struct disk_ops ops;
 static int fd = -1;
 static const char *run_dir;
-static bool uncounted;
+static bool uncounted, hangs, returns;
 
 static _Noreturn void die(const char *what, const char *about)
 {
@@ -139,10 +142,28 @@ static void start(const char *version, const char *epoch)
 	must(bs_create(&disk, &ops, &bs), version);
 }
 
+/* The selector on the ESP. False: the newer one hung, and that was this boot. */
+static bool anchor(void)
+{
+	unsigned area;
+
+	bs_selector_close(&bs);
+	if (!bs_selector_choose(&bs, 0, &area))
+		return true;
+	must(bs_selector_count_start(&bs, area), "boot");
+	if (returns)
+		must(bs_selector_failed(&bs, area, BS_SELECTOR_RETURNED), "boot");
+	return !hangs;
+}
+
 static void boot(void)
 {
+	bool comes_up = anchor();
 	unsigned slot;
 
+	hangs = returns = false;
+	if (!comes_up)
+		return;
 	must(bs_choose(&bs, 0, 0, &slot), "boot");
 	must(bs_count_start(&bs, slot), "boot");
 	must(bs_set_stage(&bs, BS_STAGE_LOADED), "boot");
@@ -156,6 +177,17 @@ static void install(const char *version, const char *epoch, bool finish)
 	must(bs_install_begin(&bs, slot, bs.current, &d, false), version);
 	if (finish)
 		must(bs_install_commit(&bs, slot, &d, 3), version);
+}
+
+static void put_selector(const char *version)
+{
+	struct bs_selector_image i = { .bytes = 35000 };
+	unsigned area;
+
+	snprintf(i.version, sizeof(i.version), "%s", version);
+	digest_bytes(version, strlen(version), i.sha256);
+	must(bs_selector_install_begin(&bs, &i, false, &area), version);
+	must(bs_selector_install_commit(&bs, area, &i), version);
 }
 
 static void write_promise(const char *text)
@@ -197,6 +229,10 @@ static int take(char **words, int left)
 		return must(bs_end_boot(&bs, bs.current, BS_END_SHUT_DOWN), step), 0;
 	if (!strcmp(step, "uncounted"))
 		return uncounted = true, 0;
+	if (!strcmp(step, "hangs"))
+		return hangs = true, 0;
+	if (!strcmp(step, "returns"))
+		return returns = true, 0;
 	if (!strcmp(step, "damage"))
 		return damage(), 0;
 	if (!strcmp(step, "rebuild"))
@@ -207,6 +243,8 @@ static int take(char **words, int left)
 		return must(bs_mark_failed(&bs, bs.current, reason(one)), one), 1;
 	if (!strcmp(step, "bad"))
 		return must(bs_mark_bad(&bs, bs.current, reason(one)), one), 1;
+	if (!strcmp(step, "selector"))
+		return put_selector(one), 1;
 	if (!strcmp(step, "log"))
 		return keep_log(one), 1;
 	if (!strcmp(step, "promise"))

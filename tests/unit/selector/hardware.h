@@ -24,8 +24,15 @@ enum ending { ENDED_RUNNING = 10, ENDED_RESET, ENDED_CUT, ENDED_RETURNED, ENDED_
 /* What a UKI does when it is started. */
 enum behaviour { STAYS, RESETS, RETURNS };
 
+/* What a newer selector does when it is started: it is this one's twin, or it is broken. */
+enum newer { NEWER_WORKS, NEWER_HANGS, NEWER_RETURNS, NEWER_LOSES_STATE_AND_RETURNS };
+
 struct machine {
 	/* The test sets these. */
+	enum newer newer[BS_SELECTORS];
+	EFI_STATUS newer_load_status[BS_SELECTORS];
+	bool newer_unreadable[BS_SELECTORS];
+	bool no_mark; /* no protocol can be installed */
 	enum behaviour behaviour[BS_SLOTS];
 	EFI_STATUS load_status[BS_SLOTS];
 	bool unreadable[BS_SLOTS]; /* reads in its boot partition fail */
@@ -41,6 +48,9 @@ struct machine {
 	bool lasting_variable; /* somebody has left a lasting LoaderDevicePartUUID */
 
 	/* The boot fills these in. */
+	unsigned int newer_starts[BS_SELECTORS];
+	unsigned int newer_guarded; /* as hw_armed, when a newer selector started */
+	bool booted_by_newer; /* the slot was started by one */
 	uint8_t disk[DISK_BYTES]; /* what survives a power cut */
 	char log[65536];
 	size_t log_len;
