@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/digest.h"
 #include "lib/base/err.h"
 #include "lib/core/bootstate.h"
 #include "lib/core/bytes.h"
@@ -52,6 +53,8 @@ int bundle_head_decode(const uint8_t block[BUNDLE_BLOCK_BYTES], struct bundle_he
 			       le32_load(block + BUNDLE_O_FORMAT), BUNDLE_FORMAT);
 	head.signature_bytes = le32_load(block + BUNDLE_O_SIGNATURE_BYTES);
 	head.manifest_bytes = le32_load(block + BUNDLE_O_MANIFEST_BYTES);
+	memcpy(head.signature_sha256, block + BUNDLE_O_SIGNATURE_SHA256,
+	       sizeof(head.signature_sha256));
 	if (!head_valid(&head) || !bytes_are_zero(block + BUNDLE_O_ZERO, 4) ||
 	    !bytes_are_zero(block + BUNDLE_O_UNUSED, BUNDLE_BLOCK_BYTES - BUNDLE_O_UNUSED))
 		return err_set(err, BUNDLE_E_DAMAGED, "the bundle's head is damaged");
@@ -67,6 +70,16 @@ void bundle_head_encode(const struct bundle_head *head, uint8_t block[BUNDLE_BLO
 	le32_store(block + BUNDLE_O_FORMAT, BUNDLE_FORMAT);
 	le32_store(block + BUNDLE_O_SIGNATURE_BYTES, head->signature_bytes);
 	le32_store(block + BUNDLE_O_MANIFEST_BYTES, head->manifest_bytes);
+	memcpy(block + BUNDLE_O_SIGNATURE_SHA256, head->signature_sha256,
+	       sizeof(head->signature_sha256));
+}
+
+bool bundle_signature_check(const struct bundle_head *head, const uint8_t *der)
+{
+	uint8_t sha256[DIGEST_BYTES];
+
+	digest_bytes(der, head->signature_bytes, sha256);
+	return memcmp(sha256, head->signature_sha256, sizeof(sha256)) == 0;
 }
 
 struct bundle_offsets bundle_offsets_of(const struct bundle_head *head)

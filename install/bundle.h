@@ -57,7 +57,8 @@ enum bundle_head_offset {
 	BUNDLE_O_ZERO = 12, /* u32 */
 	BUNDLE_O_SIGNATURE_BYTES = 16, /* u32 */
 	BUNDLE_O_MANIFEST_BYTES = 20, /* u32 */
-	BUNDLE_O_UNUSED = 24,
+	BUNDLE_O_SIGNATURE_SHA256 = 24, /* 32 bytes */
+	BUNDLE_O_UNUSED = 56,
 };
 
 /* Why a bundle is not used. Words for --json: bundle_error_name(). */
@@ -91,6 +92,8 @@ const char *bundle_part_name(enum bundle_part part);
 struct bundle_head {
 	uint32_t signature_bytes; /* 1 to CMS_DER_MAX */
 	uint32_t manifest_bytes; /* 1 to BUNDLE_MANIFEST_MAX */
+	/* Of the signature's bytes: see bundle_signature_check(). Proves nothing. */
+	uint8_t signature_sha256[32];
 };
 
 /* What the manifest says of one piece. */
@@ -153,6 +156,13 @@ int bundle_head_decode(const uint8_t block[BUNDLE_BLOCK_BYTES], struct bundle_he
 
 /* Encode @head, whose lengths are within bounds (asserted). */
 void bundle_head_encode(const struct bundle_head *head, uint8_t block[BUNDLE_BLOCK_BYTES]);
+
+/*
+ * True when the head->signature_bytes at @der are those that the head was written with. A
+ * CMS message has bytes that can change without making it another signature; whoever wants to
+ * know that a file is undamaged to the last bit, not only that it can be trusted, asks this.
+ */
+bool bundle_signature_check(const struct bundle_head *head, const uint8_t *der);
 
 /* Where signature, manifest and index start; data and end stay 0 until bundle_locate(). */
 struct bundle_offsets bundle_offsets_of(const struct bundle_head *head);

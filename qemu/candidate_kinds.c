@@ -46,8 +46,11 @@ static const struct root_edit panics_in_boot[] = {
 
 static const struct root_edit memory_eaten[] = {
 	{ .path = UNIT, .content = "[Service]\nType=oneshot\nExecStart=/usr/lib/kiln/lab-fault\n" },
-	{ .path = SCRIPT, .content = "#!/bin/sh\necho 2 >/proc/sys/vm/panic_on_oom\n"
-				     "exec tail /dev/zero\n", .mode = 0755 },
+	{ .path = SCRIPT, .mode = 0755,
+	  .content = "#!/bin/sh\n"
+		     "echo 2 >/proc/sys/vm/panic_on_oom\n"
+		     "echo 1 >/proc/sys/vm/overcommit_memory\n"
+		     "exec dd if=/dev/zero of=/dev/null bs=1T count=1 iflag=fullblock\n" },
 	EDIT_WANTED,
 };
 

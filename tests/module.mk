@@ -160,6 +160,7 @@ bench:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/bench/verity.sh $(O)
 	$(Q)tests/bench/bake.sh $(O) recipes/demo.yaml
+	$(Q)tests/bench/bundle.sh $(O) recipes/demo.yaml
 
 # ---- for developers -----------------------------------------------------------
 #: make fuzz         every parser for SECONDS=30 each, with clang

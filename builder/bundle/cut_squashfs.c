@@ -9,6 +9,7 @@
  * Format: Linux fs/squashfs/squashfs_fs.h.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -121,11 +122,47 @@ static int take_table(const struct image *im, uint64_t start, uint64_t end, stru
 	return r;
 }
 
+/* Bytes of the header of the zstd frame at @p, RFC 8878 section 3.1.1.1; 0: it is none. */
+static uint64_t frame_head_bytes(const uint8_t *p, uint64_t len)
+{
+	static const uint8_t dictionary_bytes[] = { 0, 1, 2, 4 }, size_bytes[] = { 0, 2, 4, 8 };
+	bool single = len > 4 && p[4] & 1 << 5;
+
+	if (len < 5 || le32_load(p) != ZSTD_MAGICNUMBER)
+		return 0;
+	return 5u + !single + dictionary_bytes[p[4] & 3] +
+	       (p[4] >> 6 ? size_bytes[p[4] >> 6] : single);
+}
+
+/* The blocks of one zstd frame: what precedes a change in a file compresses as before. */
+static int cut_frame(const struct image *im, uint64_t start, uint64_t len)
+{
+	const uint8_t *p = im->data + start;
+	uint64_t at = frame_head_bytes(p, len);
+	int r = 0;
+
+	while (r == 0 && at && len >= 3 && at <= len - 3) {
+		uint32_t head = p[at] | (uint32_t)p[at + 1] << 8 | (uint32_t)p[at + 2] << 16;
+		bool repeats = (head >> 1 & 3) == 1; /* one byte, many times */
+
+		at += 3 + (repeats ? 1 : head >> 3);
+		r = cut(im, start + at);
+		if (head & 1)
+			break;
+	}
+	return r;
+}
+
 static int cut_block(const struct image *im, uint64_t start, uint32_t size)
 {
+	uint64_t len = size & ~BLOCK_PLAIN;
 	int r = cut(im, start);
 
-	return r ? r : cut(im, start + (size & ~BLOCK_PLAIN));
+	if (r == 0)
+		r = cut(im, start + len);
+	if (r == 0 && !(size & BLOCK_PLAIN) && start <= im->bytes && len <= im->bytes - start)
+		r = cut_frame(im, start, len);
+	return r;
 }
 
 /* Also *ret_start: where the first of the table's blocks lies, or where the image ends. */
@@ -253,6 +290,8 @@ static int cut_files(const struct image *im, uint32_t n_inodes, uint64_t start, 
 	const uint8_t *p, *stop;
 	int r = take_table(im, start, end, &table);
 
+	if (r == 0 && table.len == 0)
+		r = broken(im, "there is no inode");
 	if (r)
 		return r;
 	p = (const uint8_t *)table.data;

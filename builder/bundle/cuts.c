@@ -7,6 +7,11 @@
 #include "lib/base/err.h"
 #include "lib/core/pe.h"
 
+/* 1 in 2^15 bytes is the end of a chunk. */
+#define ROLLING_LEAST (8u << 10)
+#define ROLLING_MOST (256u << 10)
+#define ROLLING_SHIFT (64 - 15)
+
 int cuts_add(struct cuts *c, uint64_t end)
 {
 	if (c->n == c->cap) {
@@ -85,7 +90,36 @@ int cuts_plain(struct cuts *c, uint64_t bytes, uint32_t piece)
 	return r ? r : cuts_add(c, bytes);
 }
 
-int cuts_pe(struct cuts *c, const uint8_t *image, uint64_t bytes, uint32_t piece, struct err *err)
+/* One of 256 numbers that look random, the same everywhere (splitmix64). */
+static uint64_t scramble(uint8_t byte)
+{
+	uint64_t z = (byte + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+int cuts_rolling(struct cuts *c, const uint8_t *data, uint64_t start, uint64_t end)
+{
+	uint64_t gear[256], hash = 0, last = start;
+	int r = 0;
+
+	for (unsigned i = 0; i < 256; i++)
+		gear[i] = scramble((uint8_t)i);
+	for (uint64_t at = start; r == 0 && at < end; at++) {
+		/* Each byte is shifted out again after 64 others. */
+		hash = (hash << 1) + gear[data[at]];
+		if (at + 1 - last < ROLLING_LEAST ||
+		    (hash >> ROLLING_SHIFT && at + 1 - last < ROLLING_MOST))
+			continue;
+		last = at + 1;
+		r = cuts_add(c, last);
+	}
+	return r ? r : cuts_add(c, end);
+}
+
+int cuts_pe(struct cuts *c, const uint8_t *image, uint64_t bytes, struct err *err)
 {
 	struct pe_section s;
 	struct pe pe;
@@ -96,10 +130,8 @@ int cuts_pe(struct cuts *c, const uint8_t *image, uint64_t bytes, uint32_t piece
 	r = 0;
 	for (unsigned i = 0; r == 0 && pe_section_at(&pe, i, &s) == PE_OK; i++) {
 		r = cuts_add(c, s.offset);
-		for (uint64_t at = piece; r == 0 && at < s.raw_bytes; at += piece)
-			r = cuts_add(c, s.offset + at);
 		if (r == 0)
-			r = cuts_add(c, (uint64_t)s.offset + s.raw_bytes);
+			r = cuts_rolling(c, image, s.offset, (uint64_t)s.offset + s.raw_bytes);
 	}
 	return r ? err_oom(err) : 0;
 }

@@ -1,9 +1,10 @@
 /*
  * Where a part is cut into chunks, so that two versions have many in common.
  *
- * A rolling hash over compressed data finds nothing that the packers have not
- * decided already: what changes is always a whole block of squashfs or a section of
- * the UKI. So the cuts are those borders, read from the structures themselves.
+ * In a squashfs what changes is a block: the cuts are the borders of its blocks, and of
+ * the frames' blocks inside them, read from the structures themselves. A UKI has
+ * sections, and in an initramfs, which is one stream, what did not change stands
+ * elsewhere in the next version: there the content decides.
  */
 #ifndef BUILDER_BUNDLE_CUTS_H
 #define BUILDER_BUNDLE_CUTS_H
@@ -37,12 +38,18 @@ void cuts_thin(struct cuts *c, uint32_t least, uint32_t most);
 int cuts_plain(struct cuts *c, uint64_t bytes, uint32_t piece);
 
 /*
- * Borders of data blocks, fragments and metadata blocks of the squashfs at @image, which
- * is zstd-compressed as builder/squash makes it. -EBADMSG when it is not that.
+ * Borders of data blocks, fragments and metadata blocks of the squashfs at @image, and of
+ * the blocks in their zstd frames. -EBADMSG when it is not as builder/squash makes one.
  */
 int cuts_squashfs(struct cuts *c, const uint8_t *image, uint64_t bytes, struct err *err);
 
-/* Borders of the sections of the PE file at @image, and pieces of @piece bytes in them. */
-int cuts_pe(struct cuts *c, const uint8_t *image, uint64_t bytes, uint32_t piece, struct err *err);
+/*
+ * Cuts in [@start, @end) of @data where the 64 bytes before say so: about every 40 KiB,
+ * at least every 256 KiB. 0 or -ENOMEM.
+ */
+int cuts_rolling(struct cuts *c, const uint8_t *data, uint64_t start, uint64_t end);
+
+/* Borders of the sections of the PE file at @image, and cuts_rolling() inside them. */
+int cuts_pe(struct cuts *c, const uint8_t *image, uint64_t bytes, struct err *err);
 
 #endif

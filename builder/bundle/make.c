@@ -20,8 +20,6 @@
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 
-/* Pieces of what has no blocks of its own: a kernel, an initramfs. */
-#define PIECE_BYTES (64u << 10)
 /* The signature partition is mostly zeroes. */
 #define SIG_PIECE_BYTES 4096u
 
@@ -80,7 +78,7 @@ static int cut_part(struct making *m, enum bundle_part which, struct err *err)
 	else if (which == BUNDLE_SIG)
 		r = cuts_plain(&p->cuts, p->bytes, SIG_PIECE_BYTES);
 	else
-		r = cuts_pe(&p->cuts, p->data, p->bytes, PIECE_BYTES, err);
+		r = cuts_pe(&p->cuts, p->data, p->bytes, err);
 	if (r == -ENOMEM)
 		return err_oom(err);
 	if (r)
@@ -178,6 +176,7 @@ static int write_file(int fd, struct making *m, const struct bundle_index *idx, 
 		return r > 0 ? -EBADMSG : r;
 	head.signature_bytes = (uint32_t)der_len;
 	head.manifest_bytes = (uint32_t)text.len;
+	digest_bytes(der, der_len, head.signature_sha256);
 	bundle_head_encode(&head, block);
 	at = bundle_offsets_of(&head);
 	bundle_locate(&m->made.manifest, &at);

@@ -48,6 +48,8 @@ static int read_manifest(struct bundle_file *f, const char *trusted_pem, size_t 
 		r = read_at(f, text, f->head.manifest_bytes, f->at.manifest, "manifest", err);
 	if (r)
 		return r;
+	if (!bundle_signature_check(&f->head, der))
+		return err_set(err, BUNDLE_E_DAMAGED, "the bundle's signature is damaged");
 	if (!trusted_pem)
 		return bundle_manifest_parse(text, f->head.manifest_bytes, &f->manifest, err);
 	return bundle_manifest_open(der, f->head.signature_bytes, text, f->head.manifest_bytes,

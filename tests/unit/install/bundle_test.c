@@ -78,7 +78,7 @@ static char *text_of(const struct bundle_manifest *m)
 
 static void a_head_survives_and_any_change_is_seen(void **state)
 {
-	struct bundle_head head = { 1499, 1000 }, back = { 9, 9 };
+	struct bundle_head head = { 1499, 1000, { 1, 2 } }, back = { 9, 9, { 0 } };
 	uint8_t block[BUNDLE_BLOCK_BYTES];
 
 	(void)state;
@@ -89,7 +89,7 @@ static void a_head_survives_and_any_change_is_seen(void **state)
 	for (unsigned bit = 0; bit < sizeof(block) * 8; bit++) {
 		int want = bit < 64 ? BUNDLE_E_MAGIC : bit < 96 ? BUNDLE_E_FORMAT : BUNDLE_E_DAMAGED;
 
-		/* A length that another length became is caught by the signature. */
+		/* A length or hash that another one became is caught with the signature. */
 		if (bit >= 8 * BUNDLE_O_SIGNATURE_BYTES && bit < 8 * BUNDLE_O_UNUSED)
 			continue;
 		block[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -113,7 +113,7 @@ static void lengths_in_the_head_are_capped(void **state)
 		{ 1, BUNDLE_MANIFEST_MAX + 1, BUNDLE_E_DAMAGED },
 		{ UINT32_MAX, UINT32_MAX, BUNDLE_E_DAMAGED },
 	};
-	struct bundle_head head = { 1, 1 };
+	struct bundle_head head = { 1, 1, { 0 } };
 	uint8_t block[BUNDLE_BLOCK_BYTES];
 
 	(void)state;
@@ -127,7 +127,7 @@ static void lengths_in_the_head_are_capped(void **state)
 
 static void pieces_start_at_whole_blocks(void **state)
 {
-	struct bundle_head head = { 1499, 4096 };
+	struct bundle_head head = { 1499, 4096, { 0 } };
 	struct bundle_offsets at = bundle_offsets_of(&head);
 	struct bundle_manifest m = sample();
 

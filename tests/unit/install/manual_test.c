@@ -86,6 +86,7 @@ static void head_and_offsets_are_as_printed(void **state)
 {
 	uint8_t block[BUNDLE_BLOCK_BYTES] = { 0 }, again[BUNDLE_BLOCK_BYTES];
 	struct bundle_manifest m = manifest();
+	uint8_t zeroes[1499] = { 0 };
 	struct bundle_offsets at;
 	struct bundle_head head;
 
@@ -94,6 +95,9 @@ static void head_and_offsets_are_as_printed(void **state)
 	assert_int_equal(bundle_head_decode(block, &head, &err), 0);
 	assert_int_equal(head.signature_bytes, 1499);
 	assert_int_equal(head.manifest_bytes, strlen(manifest_text));
+	assert_true(bundle_signature_check(&head, zeroes));
+	zeroes[1498] ^= 1;
+	assert_false(bundle_signature_check(&head, zeroes));
 	bundle_head_encode(&head, again);
 	assert_memory_equal(block, again, sizeof(block));
 	at = bundle_offsets_of(&head);
