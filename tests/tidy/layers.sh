@@ -10,6 +10,7 @@ allowed() {
 	lib/base) echo "lib/base lib/core" ;;
 	verity) echo "verity lib/core lib/base" ;;
 	fleet) echo "fleet lib/core lib/base verity" ;;
+	fetch) echo "fetch lib/core lib/base" ;;
 	uki) echo "uki lib/core lib/base" ;;
 	update) echo "update lib/core lib/base verity fleet" ;;
 	qemu/guest) echo "qemu/guest bootloader/efi lib/core" ;;
@@ -29,7 +30,7 @@ allowed() {
 
 bad=0
 n=0
-for f in $(git ls-files -co --exclude-standard 'lib/*.[ch]' 'verity/*.[ch]' 'fleet/*.[ch]' 'update/*.[ch]' \
+for f in $(git ls-files -co --exclude-standard 'lib/*.[ch]' 'verity/*.[ch]' 'fleet/*.[ch]' 'update/*.[ch]' 'fetch/*.[ch]' \
 	'uki/*.[ch]' 'qemu/*.[ch]' 'bootloader/*.[ch]' 'builder/*.[ch]'); do
 	[ -f "$f" ] || continue
 	dir=${f%/*}
