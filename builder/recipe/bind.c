@@ -555,5 +555,6 @@ void bind_end(struct binder *b, const struct source *top)
 {
 	end_map(b, &schema_recipe, top, NULL);
 	if (b->r->update_key && !b->r->update_cert)
-		diag_add(b->d, top, (struct place){ 1, 1 }, "update.key is there without update.cert");
+		diag_add(b->d, top, (struct place){ 1, 1 },
+			 "update.key is there without update.cert");
 }

@@ -306,7 +306,7 @@ static const struct schema_key update_keys[] = {
 		 "instead of Debian's." },
 	{ .key = "cert", .type = SCHEMA_TEXT, AT(recipe, update_cert), .word = &word_path,
 	  .doc = "File on the machine with its own certificate, in PEM, for a web server that "
-		 "asks. Below /var, or kept by state.persist, it differs from machine to machine." },
+		 "asks. Below /var, or kept by state.persist, every machine has its own." },
 	{ .key = "key", .type = SCHEMA_TEXT, AT(recipe, update_key), .word = &word_path,
 	  .doc = "File on the machine with the key of that certificate; left out when it is in the "
 		 "same file. It need be readable by root only." },

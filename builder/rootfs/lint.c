@@ -273,7 +273,7 @@ int build_lint(struct build *b, struct err *err)
 			     lint_dir(l, fd, err);
 	}
 	if (r == 0 && b->o->recipe->update_url && !l->has_libcurl && l->n++ < LINT_FINDINGS_MAX)
-		buf_adds(&l->findings, "\n  update.url without libcurl, by which updates are fetched: "
+		buf_adds(&l->findings, "\n  update.url without libcurl, which fetches updates: "
 				       "include fragments/update.yaml");
 	if (r == 0 && l->n)
 		r = err_set(err, -EINVAL, "%zu thing%s that may not be in an image:%s", l->n,
