@@ -42,7 +42,7 @@ HOST_CFLAGS = $(BASE_CFLAGS) $(HARDEN) -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_B
 	-DKILN_VERSION='"$(VERSION)"' -pthread
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SAN_LDFLAGS) $(LDFLAGS) -pthread
 
-BUILDER_LIBS := -lyaml -lsolvext -lsolv -larchive -lcurl -lcrypto -lseccomp
+BUILDER_LIBS := -lzstd -lyaml -lsolvext -lsolv -larchive -lcurl -lcrypto -lseccomp
 VERITY_LIBS := -lcrypto
 LAB_LIBS := -larchive -lcrypto
 
