@@ -42,7 +42,7 @@ HOST_CFLAGS = $(BASE_CFLAGS) $(HARDEN) -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_B
 	-DKILN_VERSION='"$(VERSION)"' -pthread
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SAN_LDFLAGS) $(LDFLAGS) -pthread
 
-BUILDER_LIBS := -lyaml -lsolvext -lsolv -larchive -lcurl -lcrypto -lseccomp
+BUILDER_LIBS := -lzstd -lyaml -lsolvext -lsolv -larchive -lcurl -lcrypto -lseccomp
 VERITY_LIBS := -lcrypto
 LAB_LIBS := -larchive -lcrypto
 
@@ -52,6 +52,7 @@ base_src := $(filter-out lib/base/http.c,$(sort $(wildcard lib/base/*.c)))
 http_src := $(wildcard lib/base/http.c)
 verity_src := $(sort $(wildcard verity/*.c))
 uki_src := $(sort $(wildcard uki/*.c))
+install_src := $(sort $(wildcard install/*.c))
 builder_src := $(filter-out builder/main.c,$(sort $(wildcard builder/*.c builder/*/*.c)))
 fetch_src := $(filter-out fetch/main.c,$(sort $(wildcard fetch/*.c)))
 update_src := $(filter-out update/main.c,$(sort $(wildcard update/*.c)))
@@ -65,6 +66,7 @@ LIB_BASE := $(O)/libbase.a
 LIB_HTTP := $(if $(http_src),$(O)/libhttp.a)
 LIB_VERITY := $(O)/libverity.a
 LIB_UKI := $(O)/libuki.a
+LIB_INSTALL := $(O)/libinstall.a
 LIB_BUILDER := $(O)/libbuilder.a
 LIB_FETCH := $(O)/libfetch.a
 LIB_UPDATE := $(O)/libupdate.a
@@ -106,6 +108,7 @@ $(LIB_BASE): $(call obj,$(base_src)); $(archive)
 $(O)/libhttp.a: $(call obj,$(http_src)); $(archive)
 $(LIB_VERITY): $(call obj,$(verity_src)); $(archive)
 $(LIB_UKI): $(call obj,$(uki_src)); $(archive)
+$(LIB_INSTALL): $(call obj,$(install_src)); $(archive)
 $(LIB_BUILDER): $(call obj,$(builder_src)); $(archive)
 $(LIB_FETCH): $(call obj,$(fetch_src)); $(archive)
 $(LIB_UPDATE): $(call obj,$(update_src)); $(archive)
@@ -115,7 +118,7 @@ $(LIB_INITRAMFS): $(call obj,$(initramfs_src)); $(archive)
 # ---- programs ----------------------------------------------------------------
 ifneq ($(wildcard builder/main.c),)
 programs += $(O)/kiln
-$(O)/kiln: $(call obj,builder/main.c) $(LIB_BUILDER) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE)
+$(O)/kiln: $(call obj,builder/main.c) $(LIB_BUILDER) $(LIB_INSTALL) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ $(BUILDER_LIBS) -o $@
 endif
 ifneq ($(wildcard qemu/main.c),)
@@ -128,7 +131,7 @@ endif
 ifneq ($(wildcard update/main.c),)
 # On the device: static, so that any image's libc will do.
 programs += $(O)/slotctl
-$(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
+$(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
 	$(call say,LD,$@)$(CC) $(if $(SANITIZE),-pie,-static-pie) -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s $(SAN_LDFLAGS) $^ -lcrypto -pthread -o $@
 endif
 

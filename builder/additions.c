@@ -239,7 +239,7 @@ static int add_update_conf(struct additions *a, const struct recipe *r, const ch
 	int rc;
 
 	buf_addf(&b, "NAME=%s\nARCH=%s\nVERSION=%s\nSTATE=%u-%u\n", r->name, r->architecture,
-		 r->version, 1u, 1u);
+		 r->version, r->state_reads, r->state_version);
 	add_text(&b, "URL", r->update_url);
 	add_text(&b, "REBOOT", r->update_reboot);
 	buf_addf(&b, "LIMIT_RATE=%" PRIu64 "\n", r->update_limit_bytes);

@@ -85,6 +85,8 @@ struct recipe {
 	uint64_t boot_slot_bytes; /* slots.boot, default 64M */
 
 	uint64_t state_bytes; /* state.size, default 512M */
+	uint32_t state_version; /* state.version, default 1: the layout of /var it writes */
+	uint32_t state_reads; /* state.reads, default 1: the oldest layout it can use */
 	bool state_grow; /* state.grow, default true: take the rest of the disk at first boot */
 	struct recipe_strv persist; /* state.persist: absolute paths kept on the state partition */
 

@@ -221,6 +221,14 @@ static const struct schema_key state_keys[] = {
 	  .doc = "Size of the state partition in the image as built." },
 	{ .key = "grow", .type = SCHEMA_BOOL, AT(recipe, state_grow), .default_yaml = "true",
 	  .doc = "Take the rest of the disk at first boot." },
+	{ .key = "version", .type = SCHEMA_UINT, AT(recipe, state_version), .default_yaml = "1",
+	  .max = INT32_MAX,
+	  .doc = "Number of the layout of /var that this version writes. Raise it when an older "
+		 "version could not use /var any more: going back to one is then refused." },
+	{ .key = "reads", .type = SCHEMA_UINT, AT(recipe, state_reads), .default_yaml = "1",
+	  .max = INT32_MAX,
+	  .doc = "The oldest layout of /var that this version can still use or convert, at most "
+		 "state.version. A machine with an older one does not install it." },
 	{ .key = "persist", .type = SCHEMA_WORDS, AT(recipe, persist), .word = &word_persist,
 	  .accept = accept_persist,
 	  .doc = "Files and folders outside /var that survive updates and reboots. /var and /root "
