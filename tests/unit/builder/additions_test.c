@@ -86,7 +86,7 @@ static const char *content(const char *dest)
 static struct recipe recipe(void)
 {
 	return (struct recipe){ .name = (char *)"web", .version = (char *)"1.2", .architecture = (char *)"amd64",
-				.update_check_s = 86400, .update_jitter_s = 3600, .update_reboot = (char *)"never",
+				.update_check_s = 86400, .update_jitter_s = 3600, .update_reboot = (char *)"never", .state_reads = 2, .state_version = 3,
 				.root_slot_bytes = 512ull << 20, .health_tries = 3, .health_timeout_s = 120,
 				.health_soak_s = 10, .health_settle_s = 300 };
 }
@@ -165,7 +165,7 @@ static void every_image_knows_what_it_takes(void **state)
 	(void)state;
 	make(&r);
 	assert_string_equal(content("/usr/lib/kiln/update.conf"),
-			    "NAME=web\nARCH=amd64\nVERSION=1.2\nSTATE=1-1\nREBOOT=never\nLIMIT_RATE=0\n");
+			    "NAME=web\nARCH=amd64\nVERSION=1.2\nSTATE=2-3\nREBOOT=never\nLIMIT_RATE=0\n");
 	assert_string_equal(content("/usr/lib/kiln/trusted.pem"), PEM);
 	assert_int_equal(find("/usr/lib/kiln/kiln-fetch")->mode, 0755);
 	/* Nothing looks for updates where nobody said which. */
@@ -188,7 +188,7 @@ static void an_address_makes_machines_look_there(void **state)
 	r.update_key = (char *)"/var/lib/k.pem";
 	make(&r);
 	assert_string_equal(content("/usr/lib/kiln/update.conf"),
-			    "NAME=web\nARCH=amd64\nVERSION=1.2\nSTATE=1-1\nURL=https://h/web.kiln\nREBOOT=03:30\n"
+			    "NAME=web\nARCH=amd64\nVERSION=1.2\nSTATE=2-3\nURL=https://h/web.kiln\nREBOOT=03:30\n"
 			    "LIMIT_RATE=1048576\nPROXY=http://p:3128\nCACERT=/etc/ca.pem\nCERT=/var/lib/c.pem\n"
 			    "KEY=/var/lib/k.pem\n");
 	assert_string_equal(find(UNITS "timers.target.wants/kiln-update.timer")->link, "../kiln-update.timer");
