@@ -49,7 +49,7 @@ class Server:
         try:
             conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.context:
-                conn = self.context.wrap_socket(conn, server_side=True)
+                conn = self.handshake(conn)
             pending = b""
             while True:
                 while b"\r\n\r\n" not in pending:
@@ -66,6 +66,20 @@ class Server:
             pass
         finally:
             conn.close()
+
+    def handshake(self, conn):
+        """A client that is refused gets to read the alert: no reset overtakes it."""
+        spare = conn.dup()
+        try:
+            return self.context.wrap_socket(conn, server_side=True)
+        except ssl.SSLError:
+            spare.shutdown(socket.SHUT_WR)
+            spare.settimeout(5)
+            while spare.recv(65536):
+                pass
+            raise
+        finally:
+            spare.close()
 
     def answer(self, conn, head):
         with self.lock:

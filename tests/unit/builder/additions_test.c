@@ -85,10 +85,12 @@ static const char *content(const char *dest)
 
 static struct recipe recipe(void)
 {
-	return (struct recipe){ .name = (char *)"web", .version = (char *)"1.2", .architecture = (char *)"amd64",
-				.update_check_s = 86400, .update_jitter_s = 3600, .update_reboot = (char *)"never", .state_reads = 2, .state_version = 3,
-				.root_slot_bytes = 512ull << 20, .health_tries = 3, .health_timeout_s = 120,
-				.health_soak_s = 10, .health_settle_s = 300 };
+	return (struct recipe){
+		.name = (char *)"web", .version = (char *)"1.2", .architecture = (char *)"amd64",
+		.root_slot_bytes = 512ull << 20, .health_tries = 3, .health_timeout_s = 120, .health_soak_s = 10,
+		.health_settle_s = 300, .state_reads = 2, .state_version = 3, .update_check_s = 86400,
+		.update_jitter_s = 3600, .update_reboot = (char *)"never",
+	};
 }
 
 static void times_reach_the_checks_and_the_units(void **state)
