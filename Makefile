@@ -132,7 +132,7 @@ ifneq ($(wildcard update/main.c),)
 # On the device: static, so that any image's libc will do.
 programs += $(O)/slotctl
 $(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
-	$(call say,LD,$@)$(CC) $(if $(SANITIZE),-pie,-static-pie) -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s $(SAN_LDFLAGS) $^ -lcrypto -pthread -o $@
+	$(call say,LD,$@)$(CC) $(if $(SANITIZE),-pie,-static-pie) -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s,--no-warnings $(SAN_LDFLAGS) $^ -lcrypto -pthread -o $@
 endif
 
 ifneq ($(wildcard fetch/main.c),)

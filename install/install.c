@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "install/read_back.h"
+#include "install/verify_parts.h"
 #include "install/slotindex.h"
 #include "install/write_parts.h"
 #include "install/writer.h"
@@ -179,7 +179,7 @@ static int write_slot(struct install *in, struct writer *w, struct err *err)
 	r = blk_flush(in->target->part[BUNDLE_ROOT]);
 	if (r)
 		return slot_failed(in, r, err);
-	r = read_back(in, w, err);
+	r = verify_parts(in, w, err);
 	if (r == 0)
 		r = write_slot_index(in, w, err);
 	return r ? r : write_descriptor(in, w, err);
@@ -214,6 +214,8 @@ const char *install_error_name(int error)
 		return "none";
 	case INSTALL_E_RULES:
 		return "rules";
+	case INSTALL_E_SOURCE:
+		return "source";
 	case INSTALL_E_DAMAGED:
 		return "damaged";
 	case INSTALL_E_CHANGED:

@@ -21,7 +21,7 @@
  * HOW TO
  *	bundle_read_manifest(), judge it, bundle_read_index()	(bundle_read.h)
  *	slot_open() both slots, slot_fits(), slotindex_read()	(slot.h, slotindex.h)
- *	plan_make()						(plan.h)
+ *	chunkplan_make()						(chunkplan.h)
  *	install_run()
  */
 #ifndef INSTALL_INSTALL_H
@@ -31,7 +31,7 @@
 #include <stdbool.h>
 
 #include "install/bundle_read.h"
-#include "install/plan.h"
+#include "install/chunkplan.h"
 #include "install/slot.h"
 #include "lib/core/bootstate.h"
 
@@ -41,6 +41,7 @@ struct source;
 enum install_error {
 	INSTALL_OK = 0,
 	INSTALL_E_RULES, /* the boot state's rules say no: struct install.rule */
+	INSTALL_E_SOURCE, /* the source failed or ended */
 	INSTALL_E_DAMAGED, /* the bundle's bytes are not the signed ones */
 	INSTALL_E_CHANGED, /* what was to be copied is not there any more: plan again */
 	INSTALL_E_READBACK, /* the medium gives back something else than was written */
@@ -64,9 +65,9 @@ struct install_state {
 struct install {
 	const struct bundle_front *front; /* with its index */
 	struct source *source; /* the index was the last that was read from it */
-	const struct plan *plan; /* made for @target and @running */
+	const struct chunkplan *plan; /* made for @target and @running */
 	const struct slot *target;
-	const struct slot *running; /* what PLAN_SLOT means; may be NULL */
+	const struct slot *running; /* what CHUNK_SLOT means; may be NULL */
 	unsigned target_slot, running_slot; /* the latter may be BS_SLOT_NONE */
 	struct install_state state;
 	bool allow_refused; /* and forget the refusal */

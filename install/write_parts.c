@@ -34,10 +34,10 @@ static const struct bundle_chunk *chunk_of(const struct parts *p, uint32_t i)
 /* Ask for the next run of neighbours; nothing when there is none. */
 static int request_next(struct parts *p, struct err *err)
 {
-	const struct plan *plan = p->in->plan;
+	const struct chunkplan *plan = p->in->plan;
 	uint64_t start, len = 0;
 
-	while (p->asked < plan->n_chunks && plan->chunk[p->asked].from != PLAN_FETCH)
+	while (p->asked < plan->n_chunks && plan->chunk[p->asked].from != CHUNK_FETCH)
 		p->asked++;
 	if (p->asked == plan->n_chunks)
 		return 0;
@@ -46,7 +46,7 @@ static int request_next(struct parts *p, struct err *err)
 		const struct bundle_chunk *c = chunk_of(p, p->asked);
 
 		/* Copies of what came before lie between neighbours, and take no place. */
-		if (plan->chunk[p->asked].from != PLAN_FETCH)
+		if (plan->chunk[p->asked].from != CHUNK_FETCH)
 			continue;
 		if (c->data_offset != start + len || len + c->length > REQUEST_MAX)
 			break;
@@ -70,17 +70,19 @@ static int fetch(struct parts *p, const struct bundle_chunk *c, struct err *err)
 
 	if (r == 0)
 		r = source_read(p->in->source, p->chunk, c->length, err);
-	return r == -EINTR ? INSTALL_E_STOPPED : r;
+	if (r == -EINTR)
+		return INSTALL_E_STOPPED;
+	return r ? INSTALL_E_SOURCE : 0;
 }
 
 /* From a device of this machine. */
 static int copy(struct parts *p, uint32_t i, const struct bundle_chunk *c, struct err *err)
 {
-	const struct plan_chunk *from = &p->in->plan->chunk[i];
+	const struct chunkplan_entry *from = &p->in->plan->chunk[i];
 	const uint8_t *bytes;
 	int r;
 
-	if (from->from == PLAN_SLOT) {
+	if (from->from == CHUNK_SLOT) {
 		r = look_at(&p->running, p->in->running->part[from->part], from->offset, c->length,
 			    &bytes);
 		if (r == 0)
@@ -98,7 +100,7 @@ static int copy(struct parts *p, uint32_t i, const struct bundle_chunk *c, struc
 	return r ? err_errno(err, r, "cannot read what is there already") : 0;
 }
 
-static int check_chunk(struct parts *p, enum plan_from from, const struct bundle_chunk *c,
+static int check_chunk(struct parts *p, enum chunkplan_from from, const struct bundle_chunk *c,
 		       struct err *err)
 {
 	uint8_t hash[BUNDLE_HASH_BYTES];
@@ -106,7 +108,7 @@ static int check_chunk(struct parts *p, enum plan_from from, const struct bundle
 	bundle_hash(p->chunk, c->length, hash);
 	if (!memcmp(hash, c->hash, sizeof(hash)))
 		return 0;
-	if (from == PLAN_FETCH)
+	if (from == CHUNK_FETCH)
 		return err_set(err, INSTALL_E_DAMAGED,
 			       "the bundle is damaged: %u bytes from byte %" PRIu64
 			       " on are not the signed ones",
@@ -117,15 +119,15 @@ static int check_chunk(struct parts *p, enum plan_from from, const struct bundle
 
 static int put_chunk(struct parts *p, uint32_t i, struct err *err)
 {
-	enum plan_from from = p->in->plan->chunk[i].from;
+	enum chunkplan_from from = p->in->plan->chunk[i].from;
 	const struct bundle_chunk *c = chunk_of(p, i);
 	int r;
 
 	if (p->in->stop && *p->in->stop)
 		return err_set(err, INSTALL_E_STOPPED, "interrupted");
-	if (from == PLAN_IN_PLACE || from == PLAN_LEFT_OUT)
+	if (from == CHUNK_IN_PLACE || from == CHUNK_LEFT_OUT)
 		return 0;
-	r = from == PLAN_FETCH ? fetch(p, c, err) : copy(p, i, c, err);
+	r = from == CHUNK_FETCH ? fetch(p, c, err) : copy(p, i, c, err);
 	if (r == 0)
 		r = check_chunk(p, from, c, err);
 	if (r)
@@ -137,7 +139,7 @@ static int put_chunk(struct parts *p, uint32_t i, struct err *err)
 	p->done_bytes += c->length;
 	if (p->in->progress)
 		p->in->progress(p->in->ctx, INSTALL_WRITE, p->done_bytes,
-				plan_write_bytes(p->in->plan));
+				chunkplan_write_bytes(p->in->plan));
 	return 0;
 }
 
@@ -153,8 +155,11 @@ static int write_part(struct parts *p, enum bundle_part part, struct err *err)
 	writer_begin(p->writer, p->in->target->part[part], end);
 	for (uint32_t i = idx->start[part]; r == 0 && i < idx->start[part + 1]; i++)
 		r = put_chunk(p, i, err);
-	if (r)
+	if (r) {
+		/* What came so far is checked, and need not come again; the reason stands. */
+		(void)writer_finish(p->writer);
 		return r;
+	}
 	memset(p->chunk, 0, (size_t)(end - bytes));
 	r = writer_put(p->writer, bytes, p->chunk, (size_t)(end - bytes));
 	if (r == 0)

@@ -41,8 +41,9 @@ $(replay_bin): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/t
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $(O)/obj/tests/fuzz/fuzz_$*.o $(O)/obj/tests/fuzz/replay.o $(LIBS) -o $@
 
-# The devices that the cases in tests/slotctl are about.
-$(O)/tests/slotctl/device: $(O)/obj/tests/slotctl/device.o $(LIB_BASE) $(LIB_CORE)
+# The devices and bundles that the cases in tests/slotctl are about.
+slotctl_tools := $(O)/tests/slotctl/device $(O)/tests/slotctl/bundle
+$(slotctl_tools): $(O)/%: $(O)/obj/%.o $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lcrypto -o $@
 
@@ -82,7 +83,7 @@ check_cmds = $(unit_bin) $(foreach t,$(tidy),tests/tidy/$(t)) \
 	'tests/report/reports.sh $(O)' 'tests/fetch/faults.py $(O)/kiln-fetch' 'tests/cli/run $(O)/slotctl $(sort $(wildcard tests/slotctl/*.test))'
 
 #: make check        the quick loop: units, models, fuzz corpora, manuals, style
-check: all man $(unit_bin) $(replay_bin) $(O)/tests/report/sample $(O)/tests/slotctl/device
+check: all man $(unit_bin) $(replay_bin) $(O)/tests/report/sample $(slotctl_tools)
 	$(Q)tests/run $(check_cmds)
 
 # ---- bakes that tests share ---------------------------------------------------

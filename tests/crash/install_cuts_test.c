@@ -136,7 +136,7 @@ static void go_on(size_t n, unsigned sample)
 		blk_record_restart(disk);
 		memcpy(start, blk_record_bytes(disk), DISK_BYTES);
 		assert_int_equal(update(disk, slot, &u), 0);
-		most_in_place = u.plan.bytes[PLAN_IN_PLACE] > most_in_place ? u.plan.bytes[PLAN_IN_PLACE] :
+		most_in_place = u.plan.bytes[CHUNK_IN_PLACE] > most_in_place ? u.plan.bytes[CHUNK_IN_PLACE] :
 									       most_in_place;
 		blk_record_events(disk, &reported);
 		for_each_cut(disk, start, reported, SAMPLES_AGAIN, "the second time", NULL);
@@ -161,9 +161,9 @@ static void cut_everywhere(bool with_older, const char *what)
 		fail_msg("%s", err.text);
 	blk_record_events(disk, &reported);
 	/* All ways to come by a chunk were gone. */
-	assert_true(u.plan.bytes[PLAN_SLOT] > 0 && u.plan.bytes[PLAN_EARLIER] > 0);
-	assert_true(u.plan.bytes[PLAN_FETCH] > 0 && u.plan.bytes[PLAN_LEFT_OUT] == SELECTOR_BYTES);
-	assert_int_equal(u.fetched_bytes, u.plan.bytes[PLAN_FETCH]);
+	assert_true(u.plan.bytes[CHUNK_SLOT] > 0 && u.plan.bytes[CHUNK_EARLIER] > 0);
+	assert_true(u.plan.bytes[CHUNK_FETCH] > 0 && u.plan.bytes[CHUNK_LEFT_OUT] == SELECTOR_BYTES);
+	assert_int_equal(u.fetched_bytes, u.plan.bytes[CHUNK_FETCH]);
 	/* It is not forgotten by what comes after it either. */
 	assert_int_equal(boot(disk, true), 1);
 	for_each_cut(disk, start, reported, SAMPLES, what, go_on);

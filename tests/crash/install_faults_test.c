@@ -184,7 +184,7 @@ static void an_allocation_fails(void **state)
 
 static void the_source_fails(void **state)
 {
-	static const int expected[] = { -EIO, INSTALL_E_DAMAGED };
+	static const int expected[] = { INSTALL_E_SOURCE, INSTALL_E_DAMAGED };
 	unsigned nth = 1;
 
 	(void)state;

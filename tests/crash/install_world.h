@@ -355,7 +355,7 @@ struct update {
 	bool lies;
 	size_t window_bytes;
 	uint64_t fetched_bytes; /* afterwards */
-	struct plan plan; /* afterwards: only its sums */
+	struct chunkplan plan; /* afterwards: only its sums */
 };
 
 static int update_slots(struct blk *disk, struct blk *state, struct update *u, const struct slot *target,
@@ -364,13 +364,13 @@ static int update_slots(struct blk *disk, struct blk *state, struct update *u, c
 	struct version *v = &versions[2];
 	struct memory_source source = { .source.class = &memory_class, .v = v,
 					.fail_at = u->fail_at, .lies = u->lies };
-	struct plan_input pi = { .index = &v->front.index, .target = target, .running = running,
+	struct chunkplan_input pi = { .index = &v->front.index, .target = target, .running = running,
 				 .running_index = idx };
-	_cleanup_plan_ struct plan plan = { .n_chunks = 0 };
+	_cleanup_chunkplan_ struct chunkplan plan = { .n_chunks = 0 };
 	struct install in = { .front = &v->front, .source = &source.source, .plan = &plan,
 			      .target = target, .running = running, .running_slot = running_slot,
 			      .target_slot = 1 - running_slot, .window_bytes = u->window_bytes };
-	int r = plan_make(&pi, &plan, &err);
+	int r = chunkplan_make(&pi, &plan, &err);
 
 	(void)disk;
 	if (r)

@@ -1,5 +1,5 @@
-/* See read_back.h. */
-#include "install/read_back.h"
+/* See verify_parts.h. */
+#include "install/verify_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -114,7 +114,7 @@ static int read_all(struct reader *rd, struct writer *w, struct err *err)
 	return r ? r : finish_tree(rd, err);
 }
 
-int read_back(struct install *in, struct writer *w, struct err *err)
+int verify_parts(struct install *in, struct writer *w, struct err *err)
 {
 	_cleanup_free_ uint8_t *piece = aligned_alloc(VERITY_BLOCK_BYTES, PIECE_BYTES);
 	struct reader rd = { .in = in, .piece = piece, .digest = digest_new() };

@@ -6,8 +6,8 @@
  * what makes an interrupted install go on, without a journal: what was written
  * before stands in its place.
  */
-#ifndef INSTALL_PLAN_H
-#define INSTALL_PLAN_H
+#ifndef INSTALL_CHUNKPLAN_H
+#define INSTALL_CHUNKPLAN_H
 
 #include "install/bundle.h"
 
@@ -17,29 +17,29 @@ struct slot;
 struct slotindex;
 
 /* Where a chunk's bytes come from. */
-enum plan_from {
-	PLAN_IN_PLACE, /* they stand where they belong */
-	PLAN_SLOT, /* copied from the running slot */
-	PLAN_EARLIER, /* the same as an earlier chunk, which will have been written */
-	PLAN_FETCH, /* from the source */
-	PLAN_LEFT_OUT, /* of a part that has no place here */
-	PLAN_FROMS
+enum chunkplan_from {
+	CHUNK_IN_PLACE, /* they stand where they belong */
+	CHUNK_SLOT, /* copied from the running slot */
+	CHUNK_EARLIER, /* the same as an earlier chunk, which will have been written */
+	CHUNK_FETCH, /* from the source */
+	CHUNK_LEFT_OUT, /* of a part that has no place here */
+	CHUNK_FROMS
 };
 
-struct plan_chunk {
-	uint8_t from; /* enum plan_from */
-	uint8_t part; /* PLAN_SLOT: of the running slot */
-	uint64_t offset; /* PLAN_SLOT: in that part */
+struct chunkplan_entry {
+	uint8_t from; /* enum chunkplan_from */
+	uint8_t part; /* CHUNK_SLOT: of the running slot */
+	uint64_t offset; /* CHUNK_SLOT: in that part */
 };
 
-struct plan {
+struct chunkplan {
 	uint32_t n_chunks;
-	struct plan_chunk *chunk; /* owned; as in the index */
-	uint64_t bytes[PLAN_FROMS]; /* sums of the chunks' lengths */
+	struct chunkplan_entry *chunk; /* owned; as in the index */
+	uint64_t bytes[CHUNK_FROMS]; /* sums of the chunks' lengths */
 };
 
 /* What a plan is made for. */
-struct plan_input {
+struct chunkplan_input {
 	const struct bundle_index *index;
 	const struct slot *target;
 	const struct slot *running; /* NULL: nothing is taken from it */
@@ -51,15 +51,15 @@ struct plan_input {
 
 /*
  * Make the plan. What cannot be read on this machine is not there. 0, with @ret to be
- * released by plan_done(); -ENOMEM; or what @in->progress said.
+ * released by chunkplan_done(); -ENOMEM; or what @in->progress said.
  */
-int plan_make(const struct plan_input *in, struct plan *ret, struct err *err);
+int chunkplan_make(const struct chunkplan_input *in, struct chunkplan *ret, struct err *err);
 
 /* Bytes that will be written at most: blocks that are equal already are not. */
-uint64_t plan_write_bytes(const struct plan *plan);
+uint64_t chunkplan_write_bytes(const struct chunkplan *plan);
 
-/* Release what plan_make() gave; may be all zero. */
-void plan_done(struct plan *plan);
-#define _cleanup_plan_ __attribute__((cleanup(plan_done)))
+/* Release what chunkplan_make() gave; may be all zero. */
+void chunkplan_done(struct chunkplan *plan);
+#define _cleanup_chunkplan_ __attribute__((cleanup(chunkplan_done)))
 
 #endif

@@ -1,5 +1,5 @@
-/* See plan.h. */
-#include "install/plan.h"
+/* See chunkplan.h. */
+#include "install/chunkplan.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 #include "lib/base/err.h"
 
 struct planner {
-	const struct plan_input *in;
-	struct plan plan;
+	const struct chunkplan_input *in;
+	struct chunkplan plan;
 	struct look target, running;
 };
 
@@ -28,7 +28,8 @@ static bool holds(struct look *l, struct blk *blk, uint64_t offset, const struct
 }
 
 /* Is it in the running slot, where that slot's own index says it is? */
-static bool find_in_slot(struct planner *p, const struct bundle_chunk *c, struct plan_chunk *out)
+static bool find_in_slot(struct planner *p, const struct bundle_chunk *c,
+			 struct chunkplan_entry *out)
 {
 	const struct slotindex_chunk *there;
 
@@ -45,19 +46,19 @@ static bool find_in_slot(struct planner *p, const struct bundle_chunk *c, struct
 static void classify(struct planner *p, uint32_t i, struct blk *place)
 {
 	const struct bundle_chunk *c = &p->in->index->chunks[i];
-	const struct plan_chunk *first = &p->plan.chunk[c->first];
-	struct plan_chunk *out = &p->plan.chunk[i];
+	const struct chunkplan_entry *first = &p->plan.chunk[c->first];
+	struct chunkplan_entry *out = &p->plan.chunk[i];
 
 	if (!place) {
-		out->from = PLAN_LEFT_OUT;
+		out->from = CHUNK_LEFT_OUT;
 	} else if (holds(&p->target, place, c->part_offset, c)) {
-		out->from = PLAN_IN_PLACE;
+		out->from = CHUNK_IN_PLACE;
 	} else if (c->first != i) {
 		*out = *first;
-		if (first->from != PLAN_SLOT)
-			out->from = PLAN_EARLIER;
+		if (first->from != CHUNK_SLOT)
+			out->from = CHUNK_EARLIER;
 	} else {
-		out->from = find_in_slot(p, c, out) ? PLAN_SLOT : PLAN_FETCH;
+		out->from = find_in_slot(p, c, out) ? CHUNK_SLOT : CHUNK_FETCH;
 	}
 	p->plan.bytes[out->from] += c->length;
 }
@@ -71,18 +72,19 @@ static int classify_all(struct planner *p)
 		total += idx->chunks[i].length;
 	for (unsigned part = 0; part < BUNDLE_CARRIED; part++) {
 		for (uint32_t i = idx->start[part]; i < idx->start[part + 1]; i++) {
-			int r = p->in->progress ? p->in->progress(p->in->ctx, done, total) : 0;
+			int r;
 
-			if (r)
-				return r;
 			classify(p, i, p->in->target->part[part]);
 			done += idx->chunks[i].length;
+			r = p->in->progress ? p->in->progress(p->in->ctx, done, total) : 0;
+			if (r)
+				return r;
 		}
 	}
 	return 0;
 }
 
-int plan_make(const struct plan_input *in, struct plan *ret, struct err *err)
+int chunkplan_make(const struct chunkplan_input *in, struct chunkplan *ret, struct err *err)
 {
 	struct planner p = { .in = in, .plan.n_chunks = in->index->n_chunks };
 	int r;
@@ -98,19 +100,19 @@ int plan_make(const struct plan_input *in, struct plan *ret, struct err *err)
 	look_done(&p.target);
 	look_done(&p.running);
 	if (r)
-		plan_done(&p.plan);
+		chunkplan_done(&p.plan);
 	else
 		*ret = p.plan;
 	return r;
 }
 
-uint64_t plan_write_bytes(const struct plan *plan)
+uint64_t chunkplan_write_bytes(const struct chunkplan *plan)
 {
-	return plan->bytes[PLAN_SLOT] + plan->bytes[PLAN_EARLIER] + plan->bytes[PLAN_FETCH];
+	return plan->bytes[CHUNK_SLOT] + plan->bytes[CHUNK_EARLIER] + plan->bytes[CHUNK_FETCH];
 }
 
-void plan_done(struct plan *plan)
+void chunkplan_done(struct chunkplan *plan)
 {
 	free(plan->chunk);
-	*plan = (struct plan){ .n_chunks = 0 };
+	*plan = (struct chunkplan){ .n_chunks = 0 };
 }
