@@ -80,7 +80,8 @@ tidy := layers.sh shape.sh headers.sh
 check_cmds = $(unit_bin) $(foreach t,$(tidy),tests/tidy/$(t)) \
 	$(foreach n,$(fuzz_name),'$(O)/tests/fuzz/replay_$(n) tests/fuzz/corpus/$(n)') \
 	'tests/tidy/manuals.sh $(O)' 'tests/tidy/freestanding.sh $(O)' 'tests/cli/run $(O)/kiln' \
-	'tests/report/reports.sh $(O)' 'tests/fetch/faults.py $(O)/kiln-fetch' 'tests/cli/run $(O)/slotctl $(sort $(wildcard tests/slotctl/*.test))'
+	'tests/report/reports.sh $(O)' 'tests/fetch/faults.py $(O)/kiln-fetch' \
+	'tests/fetch/install.py $(O)' 'tests/cli/run $(O)/slotctl $(sort $(wildcard tests/slotctl/*.test))'
 
 #: make check        the quick loop: units, models, fuzz corpora, manuals, style
 check: all man $(unit_bin) $(replay_bin) $(O)/tests/report/sample $(slotctl_tools)

@@ -147,7 +147,9 @@ class Server:
             time.sleep(0.02)
 
     def do_stalls(self, conn, r, data):
-        """100 KiB, then silence."""
+        """Three times: 100 KiB, then silence."""
+        if r.number > 3:
+            return self.part(conn, r, data)
         self.head(conn, "206 Partial Content", Content_Length=r.range[1] - r.range[0] + 1,
                   Content_Range=f"bytes {r.range[0]}-{r.range[1]}/{len(data)}", ETag='"1"')
         conn.sendall(data[r.range[0]:min(r.range[0] + 102400, r.range[1] + 1)])
