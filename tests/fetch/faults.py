@@ -113,14 +113,15 @@ def one_connection_serves_many_requests():
 
 @case
 def a_parent_that_waits_for_each_answer():
-    srv = plain()
-    p = subprocess.Popen([program, *FAST, at(srv, "ok")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ)
-    for o, n in [(0, 4096), (4096, 4096), (100, 65536), (500000, 300000)]:
-        p.stdin.write(lines([(o, n)]))
-        p.stdin.flush()
-        assert p.stdout.read(n) == DATA[o:o + n]
-    p.stdin.close()
-    assert p.stdout.read() == b"" and p.wait(10) == 0
+    for mode in ("ok", "endless"):
+        srv = plain()
+        p = subprocess.Popen([program, *FAST, at(srv, mode)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ)
+        for o, n in [(0, 4096), (4096, 4096), (100, 65536), (500000, 300000)]:
+            p.stdin.write(lines([(o, n)]))
+            p.stdin.flush()
+            assert p.stdout.read(n) == DATA[o:o + n], mode
+        p.stdin.close()
+        assert p.stdout.read() == b"" and p.wait(10) == 0
 
 
 @case
@@ -148,6 +149,18 @@ def a_reader_that_goes_away_ends_it():
     time.sleep(0.3)
     p.stdout.close()
     assert p.wait(5) == FAILED and b"nobody reads" in p.stderr.read()
+
+
+@case
+def what_came_before_a_failure_is_handed_over():
+    srv = plain()
+    p = subprocess.Popen([program, *FAST, at(srv, "every-second-404")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, env=environ)
+    p.stdin.write(lines(ALL))
+    p.stdin.close()
+    time.sleep(1)  # more than a pipe holds waits, and the failure is known
+    assert p.stdout.read() == DATA[:100000] and p.wait(10) == NOT_FOUND
+    p.stderr.close()
 
 
 @case
@@ -252,7 +265,9 @@ def wrong_lengths_do_no_harm():
 def endless_bodies_are_cut():
     arrives("endless", [(0, 100000), (500000, 100000), (0, SIZE)], most=3)
     arrives("endless-whole", [(0, 100000), (500000, 100000)], most=1)
-    arrives("never-ends", [(0, 100000), (500000, 100000)], most=2)
+    t = time.monotonic()
+    arrives("never-ends", [(0, 100000), (500000, 100000)], "--stall=20", most=2)
+    assert time.monotonic() - t < 15, "what is complete is not waited for"
 
 
 @case
@@ -509,7 +524,7 @@ def it_is_nobody_and_holds_nothing():
     spare = os.open("/dev/null", os.O_RDWR)
     os.set_inheritable(spare, True)
     p = subprocess.Popen([program, *FAST, at(srv, "stalls")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ,
-                         pass_fds=[spare])
+                         pass_fds=[spare], extra_groups=[1, 2] if os.geteuid() == 0 else None)
     p.stdin.write(lines(ALL))
     p.stdin.flush()
     p.stdout.read(100)
