@@ -113,7 +113,7 @@ def one_connection_serves_many_requests():
 
 @case
 def a_parent_that_waits_for_each_answer():
-    for mode in ("ok", "endless"):
+    for mode in ("ok", "endless", "too-much"):
         srv = plain()
         p = subprocess.Popen([program, *FAST, at(srv, mode)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ)
         for o, n in [(0, 4096), (4096, 4096), (100, 65536), (500000, 300000)]:

@@ -208,6 +208,12 @@ class Server:
         self.chunked(conn, data, "200 OK")
         self.endless(conn)
 
+    def do_too_much(self, conn, r, data):
+        """The range and something else in one piece."""
+        self.chunked(conn, data[r.range[0]:r.range[1] + 1] + b"x" * 5000, "206 Partial Content",
+                     Content_Range=f"bytes {r.range[0]}-{r.range[1]}/{len(data)}")
+        return False
+
     def do_never_ends(self, conn, r, data):
         """The range in chunks, but not the last chunk."""
         self.chunked(conn, data[r.range[0]:r.range[1] + 1], "206 Partial Content",
