@@ -286,7 +286,7 @@ class Server:
         return self.part(conn, r, data) if r.number > 1 else self.status(conn, "429 Too Many Requests", Retry_After=1)
 
     def do_busy_long(self, conn, r, data):
-        return self.status(conn, "503 Service Unavailable", Retry_After=86400)
+        return self.status(conn, "503 Service Unavailable", Retry_After=20000)
 
     # ---- another file -----------------------------------------------------------------
 
