@@ -12,7 +12,7 @@ $(LIB_SELECTOR): $(call obj,$(selector_src) $(addprefix bootloader/efi/,firmware
 	@mkdir -p $(@D); rm -f $@
 	$(call say,AR,$@)$(AR) qcsD $@ $^
 
-all_libs = $(LIB_SELECTOR) $(LIB_BUILDER) $(LIB_QEMU) $(LIB_UKI) $(LIB_UPDATE) $(LIB_INITRAMFS) $(LIB_INSTALL) $(LIB_VERITY) \
+all_libs = $(LIB_SELECTOR) $(LIB_BUILDER) $(LIB_QEMU) $(LIB_UKI) $(LIB_UPDATE) $(LIB_FETCH) $(LIB_INITRAMFS) $(LIB_INSTALL) $(LIB_VERITY) \
 	$(LIB_HTTP) $(LIB_BASE) $(LIB_CORE)
 $(O)/tests/unit/core/% $(O)/tests/model/%: LIBS = $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/base/%: LIBS = $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) -lcrypto -lcurl
@@ -22,6 +22,7 @@ $(O)/tests/unit/install/%: LIBS = $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB
 $(O)/tests/unit/builder/%: LIBS = $(LIB_BUILDER) $(LIB_INSTALL) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) $(BUILDER_LIBS)
 $(O)/tests/unit/qemu/%: LIBS = $(LIB_QEMU) $(LIB_UKI) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(LAB_LIBS)
 $(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
+$(O)/tests/unit/fetch/%: LIBS = $(LIB_FETCH) $(LIB_BASE) $(LIB_CORE) -lcurl
 $(O)/tests/unit/stub/%: LIBS = $(O)/obj/tests/unit/stub/fake_firmware.o $(LIB_STUB) $(LIB_BASE) $(LIB_CORE)
 $(O)/tests/unit/selector/%: LIBS = $(LIB_SELECTOR) $(LIB_CORE)
 $(O)/tests/unit/initramfs/%: LIBS = $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
@@ -40,8 +41,9 @@ $(replay_bin): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/t
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $(O)/obj/tests/fuzz/fuzz_$*.o $(O)/obj/tests/fuzz/replay.o $(LIBS) -o $@
 
-# The devices that the cases in tests/slotctl are about.
-$(O)/tests/slotctl/device: $(O)/obj/tests/slotctl/device.o $(LIB_BASE) $(LIB_CORE)
+# The devices and bundles that the cases in tests/slotctl are about.
+slotctl_tools := $(O)/tests/slotctl/device $(O)/tests/slotctl/bundle
+$(slotctl_tools): $(O)/%: $(O)/obj/%.o $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lcrypto -o $@
 
@@ -78,10 +80,11 @@ tidy := layers.sh shape.sh headers.sh
 check_cmds = $(unit_bin) $(foreach t,$(tidy),tests/tidy/$(t)) \
 	$(foreach n,$(fuzz_name),'$(O)/tests/fuzz/replay_$(n) tests/fuzz/corpus/$(n)') \
 	'tests/tidy/manuals.sh $(O)' 'tests/tidy/freestanding.sh $(O)' 'tests/cli/run $(O)/kiln' \
-	'tests/report/reports.sh $(O)' 'tests/cli/run $(O)/slotctl $(sort $(wildcard tests/slotctl/*.test))'
+	'tests/report/reports.sh $(O)' 'tests/fetch/faults.py $(O)/kiln-fetch' \
+	'tests/fetch/install.py $(O)' 'tests/cli/run $(O)/slotctl $(sort $(wildcard tests/slotctl/*.test))'
 
 #: make check        the quick loop: units, models, fuzz corpora, manuals, style
-check: all man $(unit_bin) $(replay_bin) $(O)/tests/report/sample $(O)/tests/slotctl/device
+check: all man $(unit_bin) $(replay_bin) $(O)/tests/report/sample $(slotctl_tools)
 	$(Q)tests/run $(check_cmds)
 
 # ---- bakes that tests share ---------------------------------------------------
@@ -182,7 +185,7 @@ $(O)/tests/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(all_libs)
 lint:
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
 		--suppress=missingIncludeSystem -I. $(core_src) $(base_src) $(verity_src) $(install_src) $(uki_src) $(builder_src) \
-		$(update_src) $(qemu_src) $(initramfs_src)
+		$(update_src) $(fetch_src) $(qemu_src) $(initramfs_src)
 
 #: make coverage     line coverage of the unit tests
 coverage:
