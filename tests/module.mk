@@ -91,7 +91,7 @@ check: all man $(unit_bin) $(replay_bin) $(O)/tests/report/sample $(slotctl_tool
 # $(O)/bake/NAME/ holds the published artefacts of recipes/NAME.yaml.
 bake_recipes := demo demo-broken minimal demo-trixie examples/web examples/cloud
 bake_stamp = $(foreach r,$(bake_recipes),$(O)/bake/$(notdir $(r)).stamp)
-bakes: $(bake_stamp)
+bakes: $(bake_stamp) $(O)/bake/demo-next.stamp
 
 define bake_rule
 $(O)/bake/$(notdir $(1)).stamp: $(programs) $(shell find recipes -name '*.yaml')
@@ -101,6 +101,12 @@ $(O)/bake/$(notdir $(1)).stamp: $(programs) $(shell find recipes -name '*.yaml')
 	$$(Q)touch $$@
 endef
 $(foreach r,$(bake_recipes),$(eval $(call bake_rule,$(r))))
+
+# The demo once more, as its next version: what a machine updates to.
+$(O)/bake/demo-next.stamp: $(O)/bake/demo.stamp | $(lastword $(bake_stamp))
+	$(Q)rm -rf $(O)/bake/demo-next
+	$(Q)$(O)/kiln build --image-version=1.1.0 -o $(O)/bake/demo-next recipes/demo.yaml
+	$(Q)touch $@
 
 # Bakes use both cores and one package store: one after the other.
 $(foreach i,2 3 4 5 6,$(eval $(word $(i),$(bake_stamp)): | $(word $(shell expr $(i) - 1),$(bake_stamp))))
@@ -122,6 +128,7 @@ minimal_disk = $(O)/bake/minimal/minimal_1.0.0_amd64/minimal_1.0.0_amd64.raw
 trixie_disk = $(O)/bake/demo-trixie/demo-trixie_1.0.0_amd64/demo-trixie_1.0.0_amd64.raw
 broken_disk = $(O)/bake/demo-broken/demo_1.1.0_amd64/demo_1.1.0_amd64.raw
 demo_disk = $(demo_dir)/demo_1.0.0_amd64.raw
+next_disk = $(O)/bake/demo-next/demo_1.1.0_amd64/demo_1.1.0_amd64.raw
 lab = $(O)/kiln test --output $(O)/lab/
 # What trixie's systemd and kernel are asked, bookworm's need not answer again.
 on_trixie := 07-nothing-injected 08-systemd-crashes
@@ -149,12 +156,14 @@ promise_cmds = \
 	'tests/golden/mmdebstrap_agrees.sh $(O) demo' \
 	'tests/golden/bad_input.sh $(O) recipes/demo.yaml' \
 	'tests/model/mutants.sh' \
+	'tests/crash/install_mutants.sh $(O)' \
 	'$(lab)minimal -j1 $(minimal_disk) 01-boots tests/golden/credentials-locked.scn' \
 	'$(lab)cloud -j1 $(cloud_dir)/cloud_1.0.0_amd64.raw 01-boots' \
 	'tests/report/real.sh $(O) $(minimal_disk)' \
 	'$(lab)trixie -j1 $(trixie_disk) 02-runs $(on_trixie) tests/golden/kernel-inspect.scn' \
 	'$(lab)web -j1 $(web_disk) 02-runs' \
 	'$(lab)story -j1 --next $(broken_disk) $(demo_disk) qemu/scenarios/demo/story.scn' \
+	'$(lab)update -j1 --next $(next_disk) $(demo_disk) tests/golden/update.scn' \
 	'$(lab)golden -j1 $(demo_disk) tests/golden/bootctl.scn tests/golden/credentials-open.scn'
 
 #: make bench        figures against the peer tools, as ratios of medians
