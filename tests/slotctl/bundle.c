@@ -79,7 +79,9 @@ int main(int argc, char **argv)
 	digest_bytes(entries.data, entries.len, img.m.index.sha256);
 	must(bundle_manifest_encode(&img.m, &text, &err));
 	must(cms_sign(cert, key, text.data, text.len, &der, &der_len, &err));
-	head = (struct bundle_head){ (uint32_t)der_len, (uint32_t)text.len };
+	head = (struct bundle_head){ .signature_bytes = (uint32_t)der_len,
+				     .manifest_bytes = (uint32_t)text.len };
+	digest_bytes(der, der_len, head.signature_sha256);
 	bundle_head_encode(&head, block);
 	buf_add(&out, block, sizeof(block));
 	buf_add(&out, der, der_len);
