@@ -166,7 +166,10 @@ static bool count_selector(unsigned int area)
 	return true;
 }
 
-/* Start a newer selector, if there is one. Returns when this one has to go on by itself. */
+/*
+ * Start a newer selector, if there is one; a state that had to be rebuilt knows of none. Returns
+ * when this one has to go on by itself.
+ */
 static void chain(const struct slot_place *place, unsigned int caused_reset)
 {
 	const struct chain_place from = { .self = place->selector, .state = &disk_state_ops };
@@ -178,7 +181,7 @@ static void chain(const struct slot_place *place, unsigned int caused_reset)
 	}
 	bs_selector_close(&bs);
 	say_selectors_passed_over();
-	while (storable && bs_selector_choose(&bs, failed, &area) && count_selector(area)) {
+	while (bs_selector_choose(&bs, failed, &area) && count_selector(area)) {
 		struct chain_mark m = { .revision = CHAIN_REVISION, .area = area,
 					.caused_reset = caused_reset };
 		struct bs_selector_image image = bs.selectors.area[area].image;

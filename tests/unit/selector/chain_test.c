@@ -135,6 +135,8 @@ static void what_fails_is_left_in_the_same_boot(void **unused)
 		assert_true(said(faults[i].says));
 		assert_int_equal(m->newer_starts[1], started);
 		assert_int_equal(m->hw_armed, 0);
+		if (started)
+			assert_true(said("watchdog: i6300esb disarmed\nkiln: newer selector 2.0: it came"));
 		s = state().selectors.area[1];
 		assert_int_equal(s.status, faults[i].then);
 		assert_int_equal(s.reason, faults[i].reason);
@@ -179,6 +181,15 @@ static void where_nothing_can_be_counted_none_is_started(void **unused)
 		if (fault < 3)
 			assert_true(said("kiln: newer selector 2.0: passed over: "));
 	}
+	/* A store that fails once: the slot's start is counted, and the newer one has no part in it. */
+	new_machine_with_newer();
+	m->write_status = EFI_ERROR_BIT | 7;
+	m->writes_failing = 1;
+	assert_booted(false);
+	assert_int_equal(state().selectors.through, BS_SELECTOR_NONE);
+	confirm();
+	assert_int_equal(state().selectors.area[1].status, BS_SELECTOR_TRIAL);
+	assert_int_equal(state().selectors.area[1].tries_left, BS_SELECTOR_TRIES);
 	/* Nor where a later kiln wrote the state. */
 	new_machine_with_newer();
 	for (unsigned int copy = 0; copy < BS_COPIES; copy++) {

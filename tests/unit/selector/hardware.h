@@ -38,6 +38,7 @@ struct machine {
 	bool unreadable[BS_SLOTS]; /* reads in its boot partition fail */
 	uint32_t state_unreadable; /* so many reads of the boot state fail */
 	EFI_STATUS write_status; /* of every write */
+	uint32_t writes_failing; /* ... of so many of them, if not 0 */
 	bool read_only; /* the disk says so */
 	bool writes_vanish; /* they are said to have worked */
 	bool no_memory; /* for anything as large as a UKI */
