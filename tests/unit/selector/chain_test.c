@@ -289,6 +289,14 @@ static void a_hardware_watchdog_guards_it_and_is_handed_on(void **unused)
 	assert_int_equal(power_on(), ENDED_RESET);
 	assert_true(said("watchdog: i6300esb disarmed"));
 	assert_true(said("no slot can be started"));
+	/* ... nor where it never came to load one. */
+	new_machine_with_newer();
+	m->has_esb = true;
+	bs = state();
+	bs.slot[0] = bs.slot[1] = (struct bs_slot){ 0 };
+	state_put(&bs);
+	assert_int_equal(power_on(), ENDED_RESET);
+	assert_true(said("reset in 5 s\nkiln: watchdog: i6300esb disarmed"));
 }
 
 static void a_reset_by_the_watchdog_is_told_of_once_and_not_of_the_wrong_boot(void **unused)

@@ -28,31 +28,15 @@
 #include "bootloader/efi/firmware.h"
 #include "lib/core/gpt.h"
 #include "tests/unit/builder/uki_fixture.h"
-#include "tests/unit/selector/hardware.h"
-
-EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
+#include "tests/unit/selector/newer_selector.h"
 
 #define SECTOR 512u
-#define MIB (1024u * 1024u)
-#define STATE_AT (2u * MIB)
 #define BOOT_AT(slot) ((3u + (slot)) * MIB)
 #define NEVER UINT32_MAX
 
 /* ---- inside a boot -------------------------------------------------------------------- */
 
-static uint8_t cache[DISK_BYTES]; /* what the disk answers */
-static uint64_t fw_watchdog_now_s;
 static unsigned int loaded_slot;
-
-/* Handles are the addresses of these. */
-static struct {
-	char image, esp, disk, decoy, esb, lpc, newer, uki;
-} handles;
-
-static _Noreturn void end(enum ending how)
-{
-	_exit(strstr(m->log, "BROKEN") ? ENDED_BROKE_A_RULE : (int)how);
-}
 
 static EFI_STATUS EFIAPI output_string(EFI_TEXT_OUTPUT *self, const CHAR16 *text)
 {
@@ -65,8 +49,6 @@ static EFI_STATUS EFIAPI output_string(EFI_TEXT_OUTPUT *self, const CHAR16 *text
 	}
 	return EFI_SUCCESS;
 }
-
-#include "tests/unit/selector/newer_selector.h"
 
 /* -- disk -- */
 
@@ -486,7 +468,7 @@ static bool start_is_durable(unsigned int slot)
 	       bs.ring[0].number == bs.boots && bs.boots && bs.ring[0].stage >= BS_STAGE_LOADED;
 }
 
-static bool newer_start_is_durable(unsigned int area)
+bool newer_start_is_durable(unsigned int area)
 {
 	struct bs bs;
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bootloader/efi/port.h"
 #include "bootloader/efi/uefi.h"
@@ -16,7 +17,9 @@
 #include "lib/core/bytes.h"
 #include "lib/core/watchdog.h"
 
-#define DISK_BYTES (8u << 20)
+#define MIB (1024u * 1024u)
+#define DISK_BYTES (8u * MIB)
+#define STATE_AT (2u * MIB) /* the boot-state partition */
 
 /* How a boot ended; efi_main() itself never returns. */
 enum ending { ENDED_RUNNING = 10, ENDED_RESET, ENDED_CUT, ENDED_RETURNED, ENDED_BROKE_A_RULE };
@@ -74,6 +77,19 @@ static void say_broken(const char *rule)
 	m->log_len += (size_t)snprintf(m->log + m->log_len, sizeof(m->log) - m->log_len,
 				       "BROKEN: %s\n", rule);
 }
+
+static _Noreturn void end(enum ending how)
+{
+	_exit(strstr(m->log, "BROKEN") ? ENDED_BROKE_A_RULE : (int)how);
+}
+
+/* Handles are the addresses of these. */
+static struct {
+	char image, esp, disk, decoy, esb, lpc, newer, uki;
+} handles;
+
+static uint8_t cache[DISK_BYTES]; /* what the disk answers */
+static uint64_t fw_watchdog_now_s;
 
 /* Registers of the two watchdogs. */
 static uint8_t esb_lock, esb_unlocked;

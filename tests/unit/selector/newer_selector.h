@@ -6,7 +6,14 @@
 #ifndef TESTS_UNIT_SELECTOR_NEWER_SELECTOR_H
 #define TESTS_UNIT_SELECTOR_NEWER_SELECTOR_H
 
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
 #include "bootloader/selector/chain.h"
+#include "tests/unit/selector/hardware.h"
+
+EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
 
 #define AREA_AT(area) (STATE_AT + BS_SELECTOR_OFFSET(area))
 #define NEWER_BYTES 5000u
@@ -73,7 +80,8 @@ static EFI_STATUS newer_load(const uint8_t *source, EFI_HANDLE *ret)
 	return m->newer_load_status[newer_area];
 }
 
-static bool newer_start_is_durable(unsigned int area);
+/* firmware_fixture.h knows. */
+bool newer_start_is_durable(unsigned int area);
 
 /* The twin goes on with the machine as it is; the end of it is the end of the boot. */
 static _Noreturn void newer_take_over(void)

@@ -219,7 +219,7 @@ static void metrics_are_well_formed(void **state)
 	why = lint(plain.data, &n);
 	if (why)
 		fail_msg("%s:\n%s", why, plain.data);
-	assert_int_equal(n, 17);
+	assert_int_equal(n, 18);
 	assert_non_null(strstr(plain.data, "\nkiln_boots_total 1\n"));
 	assert_non_null(strstr(plain.data, "\nkiln_boot_confirmed 0\n"));
 	assert_non_null(strstr(plain.data,
@@ -230,6 +230,7 @@ static void metrics_are_well_formed(void **state)
 	s.fell_back = true;
 	s.fallback = (struct fallback){ .slot = 1, .version = "1\"2", .stage = BS_STAGE_ROOT,
 					.reason = BS_REASON_HEALTH };
+	strcpy(s.selector, "2\"0");
 	s.secure_boot = SECURE_BOOT_ON;
 	s.degraded = true;
 	s.promise = PROMISE_RESET;
@@ -237,10 +238,11 @@ static void metrics_are_well_formed(void **state)
 	why = lint(busy.data, &n);
 	if (why)
 		fail_msg("%s:\n%s", why, busy.data);
-	assert_int_equal(n, 19);
+	assert_int_equal(n, 21);
 	assert_non_null(strstr(busy.data, "image=\"a\\\"b\\\\c\\nd\""));
 	assert_non_null(strstr(busy.data, "\nkiln_fallback_info{slot=\"b\",version=\"1\\\"2\",stage=\"root\","
 					  "reason=\"health\"} 1\n"));
+	assert_non_null(strstr(busy.data, "\nkiln_selector_info{version=\"2\\\"0\",on_esp=\"true\"} 1\n"));
 	assert_non_null(strstr(busy.data, "\nkiln_state_degraded 1\n"));
 	assert_non_null(strstr(busy.data, "\nkiln_factory_reset_pending 1\n"));
 	assert_non_null(strstr(busy.data, "\nkiln_secure_boot 1\n"));
