@@ -510,7 +510,7 @@ static int prepare(struct build *b, struct err *err)
 	if (r == 0)
 		r = open_keys(b, err);
 	if (r == 0)
-		r = additions_make(b->recipe, &b->additions, err);
+		r = additions_make(b->recipe, b->keys->image_cert_pem, &b->additions, err);
 	if (r == 0)
 		r = publish_open(&b->publish, b->o->output_dir, b->recipe->name,
 				 b->recipe->version, b->recipe->architecture, err);

@@ -27,6 +27,8 @@
 #include "verity/tree.h"
 
 #define KEY_BITS 2048
+#define MODULES_LIST "modules.list" /* of the initramfs, uki/initramfs.h */
+#define MODULES_LIST_MAX_BYTES (1u << 20)
 
 /* One version in the making. */
 struct maker {
@@ -203,18 +205,31 @@ static int make_cmdline(struct maker *m, const struct candidate *c, char **ret, 
 	return 0;
 }
 
-static void make_archive(const struct maker *m, struct buf *ret)
+/* What lies in an archive behind the image's own wins over it. */
+static int make_archive(const struct maker *m, struct buf *ret, struct err *err)
 {
 	const struct candidate_kind *kind = m->o->kind;
+	_cleanup_free_ char *list = NULL;
+	_cleanup_buf_ struct buf modules = BUF_INIT;
 	struct cpio c = CPIO_INIT(ret, 0);
+	int r = 0;
+
+	if (kind->module)
+		r = uki_initrd_file(m->base.uki, (size_t)m->base.image.uki_bytes, MODULES_LIST,
+				    MODULES_LIST_MAX_BYTES, &list, err);
+	if (r < 0)
+		return r;
 
 	if (!kind->other_key)
 		cpio_file(&c, "keys/image.pem", 0644, m->cert, strlen(m->cert));
 	if (kind->init_exits)
 		cpio_file(&c, "init", 0755, guestcode_exits, guestcode_exits_len);
-	if (kind->modules)
-		cpio_file(&c, "modules.list", 0644, kind->modules, strlen(kind->modules));
+	if (kind->module) {
+		buf_addf(&modules, "%s\n%s", kind->module, list);
+		cpio_file(&c, MODULES_LIST, 0644, modules.data, modules.len);
+	}
 	cpio_end(&c);
+	return buf_ok(ret) && buf_ok(&modules) ? 0 : err_oom(err);
 }
 
 static int make_uki(struct maker *m, struct candidate *c, struct err *err)
@@ -224,11 +239,9 @@ static int make_uki(struct maker *m, struct candidate *c, struct err *err)
 	struct uki_edit edit = { 0 };
 	int r = make_cmdline(m, c, &cmdline, err);
 
+	r = r ?: make_archive(m, &archive, err);
 	if (r < 0)
 		return r;
-	make_archive(m, &archive);
-	if (!buf_ok(&archive))
-		return err_oom(err);
 	edit.cmdline = cmdline;
 	edit.initrd = archive.data;
 	edit.initrd_len = archive.len;

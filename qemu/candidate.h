@@ -28,7 +28,7 @@ struct candidate_kind {
 	const char *cmdline; /* words added to the command line; NULL: none */
 	const struct root_edit *edits; /* changes of the root */
 	size_t n_edits;
-	const char *modules; /* replaces the list of modules of the initramfs; NULL: keep */
+	const char *module; /* a line more in the initramfs's list of modules; NULL: none */
 	bool init_exits; /* /init of the initramfs does nothing but exit */
 	bool hangs; /* in place of the kernel a program that stops for ever */
 	bool other_key; /* the initramfs keeps trusting the image's own keys only */

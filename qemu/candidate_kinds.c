@@ -44,6 +44,16 @@ static const struct root_edit panics_in_boot[] = {
 	EDIT_WANTED,
 };
 
+static const struct root_edit memory_eaten[] = {
+	{ .path = UNIT, .content = "[Service]\nType=oneshot\nExecStart=/usr/lib/kiln/lab-fault\n" },
+	{ .path = SCRIPT, .mode = 0755,
+	  .content = "#!/bin/sh\n"
+		     "echo 2 >/proc/sys/vm/panic_on_oom\n"
+		     "echo 1 >/proc/sys/vm/overcommit_memory\n"
+		     "exec dd if=/dev/zero of=/dev/null bs=1T count=1 iflag=fullblock\n" },
+	EDIT_WANTED,
+};
+
 static const struct root_edit panics_later[] = {
 	{ .path = UNIT, .content = "[Service]\nExecStart=/usr/lib/kiln/lab-fault\n" },
 	{ .path = SCRIPT, .mode = 0755,
@@ -64,15 +74,17 @@ static const struct candidate_kind kinds[] = {
 	{ .name = "healthy" },
 	/* With nothing to run as init the kernel panics, as it does for a broken one. */
 	{ .name = "kernel-panics", .cmdline = "rdinit=/none init=/none" },
+	{ .name = "memory-short", .cmdline = "mem=96M" },
 	{ .name = "kernel-hangs", .hangs = true },
 	{ .name = "init-exits", .init_exits = true },
-	{ .name = "module-missing", .modules = "/lib/modules/none/none.ko\n" },
+	{ .name = "module-missing", .module = "/lib/modules/none/none.ko" },
 	{ .name = "other-key", .other_key = true },
 	{ .name = "init-missing", EDITS(init_missing) },
 	{ .name = "unit-fails", EDITS(unit_fails) },
 	{ .name = "unit-hangs", EDITS(unit_hangs) },
 	{ .name = "unit-crashes", EDITS(unit_crashes) },
 	{ .name = "panics-in-boot", EDITS(panics_in_boot) },
+	{ .name = "memory-eaten", EDITS(memory_eaten) },
 	{ .name = "panics-later", EDITS(panics_later) },
 };
 

@@ -43,7 +43,7 @@
 struct test_options {
 	const char *output, *firmware, *accel, *cache, *disk, *faults, *next;
 	uint64_t jobs, slow, memory;
-	bool no_ssh, keep, list, narrate, json;
+	bool no_ssh, keep, list, narrate, quick, json;
 };
 
 #define OPT(name_, letter_, kind_, value_, help_, field_)                                        \
@@ -57,6 +57,8 @@ static const struct arg_option options[] = {
 	    "prove the fallback: all, or kinds of faults separated by commas", faults),
 	OPT("next", 0, ARG_STR, "IMAGE", "the version that scenarios install as `next`", next),
 	OPT("narrate", 0, ARG_FLAG, NULL, "tell each step, and what commands said", narrate),
+	OPT("quick", 0, ARG_FLAG, NULL,
+	    "a fallback is over when the good slot's root runs, not when it is confirmed", quick),
 	OPT("jobs", 'j', ARG_U64, "N", "scenarios at a time (2)", jobs),
 	OPT("slow", 0, ARG_U64, "N", "multiply every time in the scenarios by N (1)", slow),
 	OPT("no-ssh", 0, ARG_FLAG, NULL, "the image has no ssh server: skip what needs one",
@@ -349,6 +351,7 @@ static int settle(struct run *run, const char *image, struct err *err)
 		.no_watchdog = prepare_lacks_watchdog(image),
 		.keep = o->keep,
 		.narrate = o->narrate,
+		.quick = o->quick,
 		.next = o->next,
 		.vm = {
 			.image = image,

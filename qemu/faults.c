@@ -1,6 +1,7 @@
 /* See faults.h. */
 #include "qemu/faults.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,6 +32,8 @@ enum {
 	FLIP_AT_GPT = 40,
 };
 
+/* So many characters before its end, a signature partition's JSON is in the signature's value. */
+#define SIG_TAIL 64
 #define SQUASHFS_O_INODES 64 /* u64: byte offset of the inode table */
 
 /* ---- where things are ------------------------------------------------------------ */
@@ -120,6 +123,34 @@ static int gpt_spot(const char *disk, bool backup, struct fault_spot *ret, struc
 	return 0;
 }
 
+/*
+ * A character of the signature's own value, which ends the base64 that ends the JSON: the
+ * certificate in front of it is not what counts. It stays base64, so that the signature is wrong
+ * and not the format.
+ */
+static int sig_spot(struct offdisk *d, unsigned slot, struct fault_spot *spot, struct err *err)
+{
+	_cleanup_blk_ struct blk *part = NULL;
+	_cleanup_free_ char *text = malloc(SIGFILE_BYTES + 1);
+	int r = text ? offdisk_partition(d, gpt_name_sig[slot], &part, err) : err_oom(err);
+	size_t at;
+
+	if (r < 0)
+		return r;
+	r = blk_read(part, 0, text, SIGFILE_BYTES);
+	if (r < 0)
+		return err_errno(err, r, "cannot read the signature");
+	text[SIGFILE_BYTES] = '\0';
+	at = strlen(text);
+	if (at <= SIG_TAIL)
+		return err_set(err, -ENODATA, "there is no signature");
+	at -= SIG_TAIL;
+	while (at > 0 && !(isalnum((unsigned char)text[at]) && isalnum(text[at] ^ 1)))
+		at--;
+	spot->flip_at = at;
+	return 0;
+}
+
 int faults_spot(const char *disk, const struct step *st, struct fault_spot *ret, struct err *err)
 {
 	struct fault_spot spot = { .flip_at = FLIP_AT, .count = st->count };
@@ -156,8 +187,13 @@ int faults_spot(const char *disk, const struct step *st, struct fault_spot *ret,
 		if (st->place != PLACE_BLOCK)
 			r = hash_block(d, st, &block, err);
 		break;
+	case TARGET_SIG:
+		name = gpt_name_sig[st->slot];
+		if (st->place == PLACE_BLOCK && !st->block)
+			r = sig_spot(d, st->slot, &spot, err);
+		break;
 	default:
-		name = st->target == TARGET_SIG ? gpt_name_sig[st->slot] : gpt_name_boot[st->slot];
+		name = gpt_name_boot[st->slot];
 	}
 	if (r == 0 && name)
 		r = in_partition(d, name, block, &spot, err);

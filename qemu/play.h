@@ -20,6 +20,8 @@ struct play_options {
 	const char *no_ssh, *no_watchdog;
 	const char *next; /* another image of the same, to be installed; NULL: none */
 	const char *confirmed; /* a disk as a healthy first boot left it; NULL: there is none */
+	/* A fallback is over when the good slot's verified root runs, not when it is confirmed. */
+	bool quick;
 	bool narrate; /* tell each step, and what commands said, on stdout */
 	bool keep; /* leave the machine's disk behind when the scenario fails */
 	struct vm_options vm; /* image, firmware, accelerator; what a scenario sets wins */

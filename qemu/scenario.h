@@ -17,6 +17,7 @@
  *	expect slot a [60s]                    the selector starts this slot next
  *	expect confirmed a [boots N] [300s]    the health check confirms this slot, and no other,
  *	                                       with N boots at most since `boot`
+ *	expect fallback a [boots N] [300s]     the same; in a quick run: its verified root runs
  *	expect reset [60s] | expect off [60s]
  *	expect state slot-a good|ready|bad|empty|writing
  *	expect uki slot-a [60s]                the kernel got the command line and initramfs of this
@@ -24,6 +25,8 @@
  *	expect reason slot-b verity            why its newest boot that failed did; none
  *	expect log slot-b "TEXT"               in the flight recorder's newest entry of it
  *	run "COMMAND" [expect "TEXT"] [status N] [60s]      over ssh
+ *	send next "/PATH" [300s]               the bundle of `kiln test --next`'s image, into a file
+ *	                                       of the guest: over ssh
  *	reboot [60s] | power off [60s]         the guest does it: over ssh
  *	power cut | reset                      the guest is not asked
  *
@@ -71,6 +74,7 @@ enum step_kind {
 	STEP_REFUSE_SERIAL,
 	STEP_EXPECT_SLOT,
 	STEP_EXPECT_CONFIRMED,
+	STEP_EXPECT_FALLBACK,
 	STEP_EXPECT_RESET,
 	STEP_EXPECT_OFF,
 	STEP_EXPECT_STATE,
@@ -78,6 +82,7 @@ enum step_kind {
 	STEP_EXPECT_REASON,
 	STEP_EXPECT_LOG,
 	STEP_RUN,
+	STEP_SEND,
 	STEP_REBOOT,
 	STEP_POWER_OFF,
 	STEP_POWER_CUT,

@@ -14,6 +14,7 @@
 #define EXPECT_MS 120000
 #define CONFIRM_MS 400000
 #define RUN_MS 60000
+#define SEND_MS 300000
 #define BLOCK_MAX (UINT64_C(1) << 40)
 #define BOOTS_MAX 64
 
@@ -122,9 +123,9 @@ static int expect_slot(struct parser *p)
 	return r < 0 ? r : take_time(p, &st->timeout_ms);
 }
 
-static int expect_confirmed(struct parser *p)
+static int confirmation(struct parser *p, enum step_kind kind)
 {
-	struct step *st = new_step(p, STEP_EXPECT_CONFIRMED, CONFIRM_MS);
+	struct step *st = new_step(p, kind, CONFIRM_MS);
 	int r = take_slot(p, st, slot_letters);
 
 	if (r < 0)
@@ -133,6 +134,16 @@ static int expect_confirmed(struct parser *p)
 	if (take_word(p, "boots"))
 		r = take_number(p, "the number of boots", BOOTS_MAX, &st->count);
 	return r < 0 ? r : take_time(p, &st->timeout_ms);
+}
+
+static int expect_confirmed(struct parser *p)
+{
+	return confirmation(p, STEP_EXPECT_CONFIRMED);
+}
+
+static int expect_fallback(struct parser *p)
+{
+	return confirmation(p, STEP_EXPECT_FALLBACK);
 }
 
 static int expect_reset(struct parser *p)
@@ -185,11 +196,13 @@ static int expect_log(struct parser *p)
 
 int action_expect(struct parser *p)
 {
-	static const char *const things[] = { "serial", "slot", "confirmed", "reset",  "off",
-					      "state",	"uki",	"reason",    "log",    NULL };
+	static const char *const things[] = {
+		"serial", "slot",  "confirmed", "fallback", "reset",
+		"off",	  "state", "uki",	"reason",   "log",   NULL,
+	};
 	static int (*const parse[])(struct parser *) = {
-		expect_serial, expect_slot, expect_confirmed, expect_reset, expect_off,
-		expect_state,  expect_uki,  expect_reason,    expect_log,
+		expect_serial, expect_slot,  expect_confirmed, expect_fallback, expect_reset,
+		expect_off,    expect_state, expect_uki,       expect_reason,   expect_log,
 	};
 	int i = take_choice(p, things);
 
@@ -211,6 +224,24 @@ int action_run(struct parser *p)
 	if (r == 0)
 		st->status = (int)status;
 	return r < 0 ? r : take_time(p, &st->timeout_ms);
+}
+
+int action_send(struct parser *p)
+{
+	static const char *const what[] = { "next", NULL };
+	struct step *st = new_step(p, STEP_SEND, SEND_MS);
+	int r = st ? need_ssh(p, "send") : -EINVAL;
+
+	if (r == 0)
+		r = take_choice(p, what);
+	if (r >= 0)
+		r = take_text(p, "the path in the guest", &st->text);
+	if (r < 0)
+		return r;
+	if (st->text[0] != '/' || strchr(st->text, '\''))
+		return mistake(p, st->column, "'%s' is no path to send to", st->text);
+	st->next = p->s->needs_next = true;
+	return take_time(p, &st->timeout_ms);
 }
 
 /* ---- the disk --------------------------------------------------------------------- */

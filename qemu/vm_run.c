@@ -159,7 +159,7 @@ static void json_read_errors(struct json *j, const struct vm_options *o)
 
 /*
  * A raw disk seen through filters: one that fails reads of some sectors, one that logs every
- * write. From the outside in: log, errors, raw, file.
+ * write; either may be left out. From the outside in: log, errors, raw, file.
  */
 static void add_filtered_disk(struct argv *a, const struct vm *vm)
 {
@@ -175,12 +175,15 @@ static void add_filtered_disk(struct argv *a, const struct vm *vm)
 		json_u64(&j, "log-super-update-interval", 1);
 		json_open(&j, "file", '{');
 	}
-	json_str(&j, "driver", "blkdebug");
-	json_read_errors(&j, o);
-	json_open(&j, "image", '{');
+	if (o->n_read_errors) {
+		json_str(&j, "driver", "blkdebug");
+		json_read_errors(&j, o);
+		json_open(&j, "image", '{');
+	}
 	json_str(&j, "driver", "raw");
 	json_file(&j, "file", vm->disk);
-	json_close(&j);
+	if (o->n_read_errors)
+		json_close(&j);
 	if (o->write_log)
 		json_close(&j);
 	json_close(&j);

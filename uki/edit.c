@@ -1,6 +1,8 @@
 /* See edit.h. */
 #include "uki/edit.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -104,4 +106,61 @@ int uki_cmdline(const void *uki, size_t len, char **ret, struct err *err)
 		return err_set(err, -EBADMSG, "UKI: %s", pe_error_text(e));
 	*ret = strndup((const char *)pe.data + s.offset, s.bytes);
 	return *ret ? 0 : err_oom(err);
+}
+
+static int read_entry(struct archive *a, const struct archive_entry *e, size_t max_bytes,
+		      char **ret, struct err *err)
+{
+	int64_t size = archive_entry_size((struct archive_entry *)e);
+	char *text;
+
+	if (size < 0 || (uint64_t)size > max_bytes)
+		return err_set(err, -EFBIG, "it has more than %zu bytes", max_bytes);
+	text = malloc((size_t)size + 1);
+	if (!text)
+		return err_oom(err);
+	if (archive_read_data(a, text, (size_t)size) != size) {
+		free(text);
+		return err_set(err, -EBADMSG, "%s", archive_error_string(a) ?: "it ends early");
+	}
+	text[size] = '\0';
+	*ret = text;
+	return 0;
+}
+
+static int find_entry(struct archive *a, const char *path, size_t max_bytes, char **ret,
+		      struct err *err)
+{
+	struct archive_entry *e;
+	int r;
+
+	while ((r = archive_read_next_header(a, &e)) == ARCHIVE_OK)
+		if (archive_entry_filetype(e) == AE_IFREG &&
+		    !strcmp(archive_entry_pathname(e), path))
+			return read_entry(a, e, max_bytes, ret, err);
+	if (r == ARCHIVE_EOF)
+		return err_set(err, -ENOENT, "the archive does not have it");
+	return err_set(err, -EBADMSG, "%s", archive_error_string(a));
+}
+
+int uki_initrd_file(const void *uki, size_t len, const char *path, size_t max_bytes, char **ret,
+		    struct err *err)
+{
+	struct archive *a = archive_read_new();
+	struct pe_section s;
+	struct pe pe;
+	int r = a ? pe_parse(uki, len, len, &pe) : -ENOMEM;
+
+	if (r == PE_OK)
+		r = pe_section_find(&pe, ".initrd", &s);
+	if (r > 0)
+		r = err_set(err, -EBADMSG, "%s", pe_error_text(r));
+	else if (r < 0)
+		err_oom(err);
+	else if (archive_read_support_filter_zstd(a) || archive_read_support_format_cpio(a) ||
+		 archive_read_open_memory(a, pe.data + s.offset, s.bytes))
+		r = err_set(err, -EBADMSG, "%s", archive_error_string(a));
+	r = r ?: find_entry(a, path, max_bytes, ret, err);
+	archive_read_free(a);
+	return r < 0 ? err_add(err, r, "UKI: initramfs: %s", path) : 0;
 }

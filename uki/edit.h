@@ -29,4 +29,12 @@ int uki_edit(const void *uki, size_t len, const struct uki_edit *edit, struct bu
 /* The command line of a UKI as an owned string. 0, -EBADMSG, -ENOMEM. */
 int uki_cmdline(const void *uki, size_t len, char **ret, struct err *err);
 
+/*
+ * The content of the regular file @path (without a leading slash) in the first archive of the
+ * UKI's initramfs, as an owned string; at most @max_bytes. 0; -ENOENT when there is no such file;
+ * -EBADMSG, -EFBIG, -ENOMEM.
+ */
+int uki_initrd_file(const void *uki, size_t len, const char *path, size_t max_bytes, char **ret,
+		    struct err *err);
+
 #endif

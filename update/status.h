@@ -25,6 +25,8 @@ struct status {
 	enum secure_boot secure_boot;
 	bool degraded; /* the state partition could not be used as it should */
 	char degraded_text[STATUS_DEGRADED_MAX]; /* early init's line about it, of any bytes */
+	char selector[VERSION_TEXT_SIZE]; /* version of the one that started this boot; "": unknown */
+	unsigned selector_area; /* where that lay, or BS_SELECTOR_NONE: on the ESP */
 	enum promise promise;
 	bool next_known;
 	unsigned next; /* slot the selector would start now */

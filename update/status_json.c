@@ -45,6 +45,40 @@ static void json_slot(struct json *j, const struct status *s, unsigned i)
 	json_close(j);
 }
 
+/* The selector that started this boot, and the areas for newer ones than that on the ESP. */
+static void json_selector(struct json *j, const struct status *s)
+{
+	const struct bs_selectors *sel = &s->dev->bs.selectors;
+	const char *version = s->selector[0] ? s->selector : NULL;
+	unsigned next = BS_SELECTOR_NONE;
+
+	bs_selector_choose(&s->dev->bs, 0, &next);
+	if (s->selector_area < BS_SELECTORS)
+		version = sel->area[s->selector_area].image.version;
+	json_open(j, "selector", '{');
+	json_str(j, "version", version);
+	json_bool(j, "on_esp", s->selector_area >= BS_SELECTORS);
+	json_open(j, "newer", '[');
+	for (unsigned i = 0; i < BS_SELECTORS; i++) {
+		const struct bs_selector *a = &sel->area[i];
+
+		if (a->status == BS_SELECTOR_EMPTY)
+			continue;
+		json_open(j, NULL, '{');
+		json_u64(j, "area", i);
+		json_str(j, "version", a->image.version);
+		json_str(j, "status", bs_selector_status_name(a->status));
+		json_bool(j, "running", s->selector_area == i);
+		json_bool(j, "next", next == i);
+		json_u64(j, "tries_left", a->tries_left);
+		json_u64(j, "unconfirmed_boots", a->unconfirmed);
+		json_str(j, "reason", bs_selector_reason_name(a->reason));
+		json_close(j);
+	}
+	json_close(j);
+	json_close(j);
+}
+
 static void json_fallback(struct json *j, const struct status *s)
 {
 	const struct fallback *f = &s->fallback;
@@ -126,6 +160,7 @@ void status_json(const struct status *s, struct buf *out)
 	json_u64(&j, "rollback_floor", bs->floor);
 	json_bool(&j, "rebuilt", bs->rebuilt);
 	json_str(&j, "secure_boot", secure_boot[s->secure_boot]);
+	json_selector(&j, s);
 	json_str(&j, "degraded", s->degraded ? s->degraded_text : NULL);
 	json_bool(&j, "factory_reset_pending", s->promise == PROMISE_RESET);
 	json_open(&j, "slots", '[');

@@ -97,6 +97,27 @@ static void fallback(const struct status *s, struct buf *out)
 	buf_adds(out, "} 1\n");
 }
 
+static void selector(const struct status *s, struct buf *out)
+{
+	const struct bs_selector *area = s->dev->bs.selectors.area;
+	bool on_esp = s->selector_area >= BS_SELECTORS;
+	const char *version = on_esp ? s->selector : area[s->selector_area].image.version;
+	unsigned failed = 0;
+
+	if (*version) {
+		head(out, "kiln_selector_info", "gauge",
+		     "The selector that started this boot; the value is always 1.");
+		buf_adds(out, "kiln_selector_info");
+		label(out, "version", version, true);
+		label(out, "on_esp", on_esp ? "true" : "false", false);
+		buf_adds(out, "} 1\n");
+	}
+	for (unsigned i = 0; i < BS_SELECTORS; i++)
+		failed += area[i].reason != BS_SELECTOR_OK;
+	gauge(out, "kiln_selectors_failed", "Newer selectors that were installed and failed.",
+	      failed);
+}
+
 static unsigned refused_images(const struct bs *bs)
 {
 	unsigned n = 0;
@@ -119,6 +140,7 @@ void status_prometheus(const struct status *s, struct buf *out)
 	gauge(out, "kiln_boot_confirmed", "1 when this boot was confirmed.",
 	      dev->counted && bs_boot_confirmed(bs));
 	fallback(s, out);
+	selector(s, out);
 	gauge(out, "kiln_refused_images", "Images that failed here and are not installed again.",
 	      refused_images(bs));
 	gauge(out, "kiln_rollback_floor", "Lowest image epoch that may boot.", bs->floor);

@@ -52,6 +52,37 @@ static void text_next(const struct status *s, struct buf *out)
 	buf_addc(out, '\n');
 }
 
+/* What started this boot, when that can be told, and what should have and failed. */
+static void text_selectors(const struct status *s, struct buf *out)
+{
+	const struct bs *bs = &s->dev->bs;
+
+	if (s->selector_area < BS_SELECTORS) {
+		const struct bs_selector *sel = &bs->selectors.area[s->selector_area];
+
+		buf_addf(out, "selector %s, newer than the one on the ESP, ",
+			 sel->image.version);
+		if (sel->status == BS_SELECTOR_GOOD)
+			buf_adds(out, "good\n");
+		else
+			buf_addf(out, "a trial: %u of %u tries left\n", sel->tries_left,
+				 BS_SELECTOR_TRIES);
+	} else if (s->selector[0]) {
+		buf_addf(out, "selector %s, the one on the ESP\n", s->selector);
+	}
+	for (unsigned i = 0; i < BS_SELECTORS; i++) {
+		const struct bs_selector *sel = &bs->selectors.area[i];
+		bool again = bs_selector_holds(bs, i, &sel->image);
+
+		if (sel->reason)
+			buf_addf(out, "selector %s FAILED: %s; it is %s\n", sel->image.version,
+				 bs_selector_reason_text(sel->reason),
+				 again ? "tried again" : "not started again");
+		else if (again && i != s->selector_area && i == bs->selectors.first)
+			buf_addf(out, "next boot: selector %s\n", sel->image.version);
+	}
+}
+
 static void text_warnings(const struct status *s, struct buf *out)
 {
 	static const char *const secure_boot[] = {
@@ -220,6 +251,7 @@ void status_text(const struct status *s, struct buf *out)
 {
 	text_running(s, out);
 	text_next(s, out);
+	text_selectors(s, out);
 	text_warnings(s, out);
 	buf_addc(out, '\n');
 	for (unsigned i = 0; i < BS_SLOTS; i++)

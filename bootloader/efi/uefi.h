@@ -14,15 +14,7 @@
 #define EFIAPI __attribute__((ms_abi))
 #if defined(__aarch64__)
 #undef EFIAPI
-#define EFIAPI/* systemd's own variables. */
-#define EFI_GUID_SYSTEMD                                                                   \
-	((EFI_GUID){ 0x8cf2644b, 0x4b0b, 0x428f,                                           \
-		     { 0x93, 0x87, 0x6d, 0x87, 0x60, 0x50, 0xdc, 0x67 } })
-/* Linux looks for its initrd at a vendor media path of this GUID. */
-#define EFI_GUID_LINUX_INITRD                                                              \
-	((EFI_GUID){ 0x5568e427, 0x68fc, 0x4f3d,                                           \
-		     { 0xac, 0x74, 0xca, 0x55, 0x52, 0x31, 0xcc, 0x68 } })
-
+#define EFIAPI
 #endif
 
 typedef uint64_t EFI_STATUS;
@@ -323,6 +315,10 @@ _Static_assert(offsetof(EFI_BLOCK_IO_MEDIA, last_block) == 24, "place of LastBlo
 #define EFI_GUID_LINUX_INITRD                                                              \
 	((EFI_GUID){ 0x5568e427, 0x68fc, 0x4f3d,                                           \
 		     { 0xac, 0x74, 0xca, 0x55, 0x52, 0x31, 0xcc, 0x68 } })
+/* On the image of a selector that another one started: 6b696c6e-0004-4b4e-8000-73656c656374. */
+#define EFI_GUID_KILN_CHAIN                                                                \
+	((EFI_GUID){ 0x6b696c6e, 0x0004, 0x4b4e,                                           \
+		     { 0x80, 0x00, 0x73, 0x65, 0x6c, 0x65, 0x63, 0x74 } })
 /* kiln's own variables: 6b696c6e-0003-4b4e-8000-73656c656374. */
 #define EFI_GUID_KILN                                                                      \
 	((EFI_GUID){ 0x6b696c6e, 0x0003, 0x4b4e,                                           \

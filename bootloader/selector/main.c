@@ -7,9 +7,13 @@
  * a pause: there is no prompt, no menu, no configuration file, and no way back
  * into the firmware, whose shell would obey anyone at the console.
  *
+ * Once deployed this program is never written again. If a newer one lies in the boot-state
+ * partition, it is started in place of all this (chain.h), and in doubt it is not.
+ *
  * All rules are lib/core/bootstate's; this file only obeys them.
  */
 #include "bootloader/selector/bli.h"
+#include "bootloader/selector/chain.h"
 #include "bootloader/efi/firmware.h"
 #include "bootloader/selector/owndisk.h"
 #include "bootloader/selector/slot.h"
@@ -37,6 +41,7 @@ static struct bs_disk state_disk;
 static struct gpt gpt;
 static struct bs bs, bs_before;
 static bool storable;
+static const struct chain_mark *mark; /* NULL: this is the selector on the ESP */
 
 /* Boots in a row that ended badly, for the back-off. */
 static unsigned int failures_in_a_row(void)
@@ -59,6 +64,7 @@ static _Noreturn void give_up(const char *why)
 	say("%s: reset in %u s", why, pause_s);
 	/* Should the firmware not come back from the pause or the reset, its watchdog will. */
 	fw_watchdog(pause_s + WATCHDOG_S);
+	watchdog_disarm();
 	fw_pause_ms(pause_s * 1000);
 	fw_reset();
 }
@@ -123,6 +129,78 @@ static void load_state(const struct slot_place *place)
 		return;
 	say("boot state: %s", bs_error_text(r));
 	rebuild(place);
+}
+
+static void say_selectors_passed_over(void)
+{
+	for (unsigned int area = 0; area < BS_SELECTORS; area++) {
+		const struct bs_selector *s = &bs.selectors.area[area];
+
+		if (s->reason && !bs_selector_holds(&bs, area, &s->image))
+			say("newer selector %s: passed over: %s", s->image.version,
+			    bs_selector_reason_text(s->reason));
+	}
+}
+
+/* Count a start of the selector in @area; false: it cannot be put on record, so it must not be. */
+static bool count_selector(unsigned int area)
+{
+	const struct bs_selector *s = &bs.selectors.area[area];
+	int r;
+
+	bs_before = bs;
+	r = bs_selector_count_start(&bs, area);
+	if (!r)
+		r = bs_store(&state_disk, &bs);
+	if (r) {
+		bs = bs_before;
+		say("newer selector %s: passed over: %s", s->image.version, bs_error_text(r));
+		return false;
+	}
+	if (s->status == BS_SELECTOR_GOOD)
+		say("newer selector %s: good, boot %u since the last confirm", s->image.version,
+		    (uint64_t)s->unconfirmed);
+	else
+		say("newer selector %s: trying (%u tries left)", s->image.version,
+		    (uint64_t)s->tries_left);
+	return true;
+}
+
+/*
+ * Start a newer selector, if there is one; a state that had to be rebuilt knows of none. Returns
+ * when this one has to go on by itself.
+ */
+static void chain(const struct slot_place *place, unsigned int caused_reset)
+{
+	const struct chain_place from = { .self = place->selector, .state = &disk_state_ops };
+	unsigned int failed = 0, area;
+
+	if (bs_selector_to_blame(&bs)) {
+		watchdog_forget();
+		caused_reset = 0;
+	}
+	bs_selector_close(&bs);
+	say_selectors_passed_over();
+	while (bs_selector_choose(&bs, failed, &area) && count_selector(area)) {
+		struct chain_mark m = { .revision = CHAIN_REVISION, .area = area,
+					.caused_reset = caused_reset };
+		struct bs_selector_image image = bs.selectors.area[area].image;
+		enum bs_selector_reason reason;
+		EFI_HANDLE loaded;
+
+		fw_watchdog(WATCHDOG_S);
+		reason = chain_load(&from, area, &image, &loaded);
+		if (!reason) {
+			m.watchdogs = watchdog_guard();
+			reason = chain_start(&from, loaded, &m);
+			watchdog_disarm();
+			load_state(place); /* it may have stored something, too */
+		}
+		say("newer selector %s: %s", image.version, bs_selector_reason_text(reason));
+		if (!bs_selector_failed(&bs, area, reason) && storable)
+			bs_store(&state_disk, &bs);
+		failed |= 1u << area;
+	}
 }
 
 /*
@@ -227,6 +305,8 @@ static void boot_slot(const struct slot_place *place, unsigned int slot)
 	enum bs_reason reason;
 
 	fw_watchdog(WATCHDOG_S);
+	if (mark)
+		watchdog_guard();
 	reason = slot_load(place, slot, image, &loaded);
 	if (!reason) {
 		store_stage(BS_STAGE_LOADED);
@@ -248,16 +328,17 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	struct owndisk_range whole = { .disk = &disk };
 	struct disk_ops ops;
 	const char *why = "";
-	unsigned int failed = 0;
+	unsigned int failed = 0, caused_reset;
 	uint64_t init_us;
 	int r;
 
 	fw_init(table);
 	init_us = fw_now_us();
 	fw_watchdog(WATCHDOG_S);
-	say("selector " KILN_VERSION);
+	mark = chain_mark_of(image);
+	say("selector " KILN_VERSION "%s", mark ? ", started by the one on the ESP" : "");
 	say("Secure Boot %s", bli_secure_boot() ? "on" : "off: UKIs are checked by hash only");
-	watchdog_find();
+	caused_reset = watchdog_find(mark ? mark->caused_reset : 0, mark ? mark->watchdogs : 0);
 	if (owndisk_find(image, &disk, &why))
 		give_up(why);
 	whole.size_bytes = disk.size_bytes;
@@ -268,6 +349,8 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	if (gpt.from_backup)
 		say("partition table: backup used: %s", gpt_error_text(gpt.primary_error));
 	load_state(&place);
+	if (!mark)
+		chain(&place, caused_reset);
 	bli_announce(init_us, &disk.esp, &bs);
 	for (;;) {
 		unsigned int slot = choose(failed);

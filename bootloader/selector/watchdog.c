@@ -36,7 +36,7 @@ static void look_at(EFI_PCI_IO *pci)
 	}
 }
 
-void watchdog_find(void)
+unsigned int watchdog_find(unsigned int caused_reset, unsigned int running)
 {
 	EFI_GUID guid = EFI_GUID_PCI_IO;
 	struct fw_handles all = fw_handles_find(&guid);
@@ -50,12 +50,30 @@ void watchdog_find(void)
 	}
 	fw_handles_free(&all);
 	for (unsigned int kind = 0; kind < WATCHDOG_KINDS; kind++) {
-		if (!devices[kind].pci || !drivers[kind]->caused_reset(&devices[kind]))
+		if (!devices[kind].pci)
+			continue;
+		if (running & 1u << kind)
+			armed = kind;
+		if (drivers[kind]->caused_reset(&devices[kind]))
+			caused_reset |= 1u << kind;
+		if (!(caused_reset & 1u << kind))
 			continue;
 		reset_by = watchdog_name(kind);
 		say("watchdog: %s caused the last reset", reset_by);
 	}
 	tell(u"WatchdogReset", reset_by);
+	return caused_reset;
+}
+
+unsigned int watchdog_guard(void)
+{
+	for (unsigned int kind = 0; kind < WATCHDOG_KINDS; kind++) {
+		if (!devices[kind].pci || drivers[kind]->arm(&devices[kind], WATCHDOG_KERNEL_S))
+			continue;
+		armed = kind;
+		return 1u << kind;
+	}
+	return 0;
 }
 
 /*
@@ -68,6 +86,12 @@ static void forget_resets(unsigned int wanted)
 		if (devices[kind].pci && !(wanted & 1u << kind) &&
 		    drivers[kind]->caused_reset(&devices[kind]))
 			drivers[kind]->forget_reset(&devices[kind]);
+}
+
+void watchdog_forget(void)
+{
+	forget_resets(0);
+	tell(u"WatchdogReset", "");
 }
 
 /* NULL when @kind runs now, else why it does not. */
@@ -84,6 +108,7 @@ void watchdog_arm(unsigned int wanted, unsigned int barred)
 {
 	char why[WHY_MAX] = "", longer[WHY_MAX];
 
+	watchdog_disarm();
 	forget_resets(wanted);
 	for (unsigned int kind = 0; kind < WATCHDOG_KINDS; kind++) {
 		const char *problem;

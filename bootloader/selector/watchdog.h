@@ -3,7 +3,7 @@
  *
  * The firmware's own watchdog ends with its boot services; from there to early
  * init nothing but hardware can end a hang. It is armed for kernels that are known
- * to feed it (lib/core/watchdog.h), and for no other.
+ * to feed it (lib/core/watchdog.h), and for no other. A newer selector takes it over, too.
  */
 #ifndef BOOTLOADER_SELECTOR_WATCHDOG_H
 #define BOOTLOADER_SELECTOR_WATCHDOG_H
@@ -15,8 +15,21 @@
  */
 #define WATCHDOG_KERNEL_S 180u
 
-/* Look for this machine's watchdogs; say, and tell the running system, which one reset it last. */
-void watchdog_find(void);
+/*
+ * Look for this machine's watchdogs; say, and tell the running system, which one reset it last.
+ * What a selector before this one found out and left running: bits 1 << enum watchdog_kind in
+ * @caused_reset and @running. Returns those that caused the last reset.
+ */
+unsigned int watchdog_find(unsigned int caused_reset, unsigned int running);
+
+/* The last reset ended no boot of a slot, and nobody needs to hear of it. */
+void watchdog_forget(void);
+
+/*
+ * Arm any there is, or start its time anew, over a newer selector: after a crash of one the
+ * firmware waits for ever, with its own watchdog off. Returns it as a bit, 0 when there is none.
+ */
+unsigned int watchdog_guard(void);
 
 /*
  * Arm the first of @wanted that is there and not in @barred (it could not be fed; both as bits
@@ -25,7 +38,7 @@ void watchdog_find(void);
  */
 void watchdog_arm(unsigned int wanted, unsigned int barred);
 
-/* Stop what watchdog_arm() started, when the kernel came back. */
+/* Stop what runs, when what was started came back. */
 void watchdog_disarm(void);
 
 #endif

@@ -558,4 +558,7 @@ void bind_end(struct binder *b, const struct source *top)
 		diag_add(b->d, top, (struct place){ 1, 1 },
 			 "state.reads is %u: it cannot be above state.version, which is %u",
 			 b->r->state_reads, b->r->state_version);
+	if (b->r->update_key && !b->r->update_cert)
+		diag_add(b->d, top, (struct place){ 1, 1 },
+			 "update.key is there without update.cert");
 }

@@ -97,6 +97,15 @@ struct recipe {
 	struct recipe_check *checks;
 	size_t n_checks;
 
+	char *update_url; /* update.url; NULL: nothing looks for updates by itself */
+	uint32_t update_check_s; /* update.check, default 24h */
+	uint32_t update_jitter_s; /* update.jitter, default 1h */
+	uint64_t update_limit_bytes; /* update.limit per second; 0, the default: no limit */
+	char *update_reboot; /* update.reboot: never, the default, now or HH:MM */
+	char *update_proxy; /* update.proxy, or NULL */
+	/* update.cacert, .cert, .key: paths on the machine, or NULL. */
+	char *update_cacert, *update_cert, *update_key;
+
 	/* image.setuid: absolute paths allowed setuid/setgid beyond those packages bring. */
 	struct recipe_strv allow_setuid;
 	bool credentials; /* image.credentials, default false: systemd imports credentials */

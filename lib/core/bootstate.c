@@ -83,6 +83,7 @@ static void state_init(struct bs *bs)
 	memset(bs, 0, sizeof(*bs));
 	bs->current = BS_SLOT_NONE;
 	bs->oneshot = BS_SLOT_NONE;
+	bs->selectors.through = BS_SELECTOR_NONE;
 }
 
 static void slot_ready(struct bs_slot *s, const struct slotdesc *image, unsigned int tries)
@@ -326,6 +327,7 @@ int bs_count_start(struct bs *bs, unsigned int slot)
 	bs->ring[0] = (struct bs_boot){ .number = bs->boots, .slot = (uint8_t)slot,
 					.stage = BS_STAGE_SELECTED };
 	memcpy(bs->ring[0].version, s->image.version, VERSION_TEXT_SIZE);
+	bs_selector_reached(bs, BS_STAGE_SELECTED);
 	return BS_OK;
 }
 
@@ -347,6 +349,7 @@ int bs_set_stage(struct bs *bs, enum bs_stage stage)
 		bs->slot[bs->current].stage = stage;
 	if (stage > bs->ring[0].stage)
 		bs->ring[0].stage = stage;
+	bs_selector_reached(bs, stage);
 	return BS_OK;
 }
 
@@ -394,6 +397,7 @@ int bs_confirm(struct bs *bs, unsigned int slot)
 	bs->ring[0].stage = BS_STAGE_CONFIRMED;
 	bs->ring[0].reason = BS_REASON_NONE;
 	bs->rebuilt = false;
+	bs_selector_confirmed(bs);
 	if (s->image.epoch > bs->floor)
 		bs->floor = s->image.epoch;
 	return BS_OK;

@@ -15,6 +15,8 @@
  *			start it; when it cannot start: bs_mark_bad() and choose again.
  *			If bs_store() fails: bs_choose() with BS_CHOOSE_UNCOUNTED instead.
  *			If bs_load() says BS_E_LOST: bs_rebuild() from slot descriptors.
+ *			Before all that, unless it was itself started so, a newer
+ *			selector may be started: see "newer selectors" below.
  *	early init:	bs_load(), bs_set_stage(), bs_store() as it gets on;
  *			bs_mark_bad() + bs_store() + reboot when a verification fails.
  *	slotctl:	bs_confirm() when healthy; bs_mark_failed() + reboot when not;
@@ -39,6 +41,11 @@
 #define BS_RECORD_BYTES 4096
 #define BS_COPY_STRIDE_BYTES (64 * 1024)
 #define BS_COPY_OFFSET(copy) ((uint64_t)(copy) * BS_COPY_STRIDE_BYTES)
+/* Newer selectors, one in each area: raw bytes that the record describes. */
+#define BS_SELECTORS 2
+#define BS_SELECTOR_MAX_BYTES (192 * 1024)
+#define BS_SELECTOR_OFFSET(area) \
+	(BS_COPY_OFFSET(BS_COPIES) + (uint64_t)(area) * BS_SELECTOR_MAX_BYTES)
 /* The flight recorder (lib/core/flight.h): what the last failed boots said. */
 #define BS_FLIGHT_OFFSET (512 * 1024)
 #define BS_FLIGHT_BYTES (256 * 1024)
@@ -58,6 +65,14 @@
 #define BS_RING_MAX 16
 #define BS_TRIES_MAX 15 /* most tries a recipe may ask for */
 #define BS_TRIES_DEFAULT 3 /* when a rebuilt state knows no better */
+#define BS_LATER_BYTES 248
+#define BS_SELECTOR_NONE 0xff
+/*
+ * Fewer than a slot usually has: when selector and image are both new and the selector is to
+ * blame, the image still gets a try without it.
+ */
+#define BS_SELECTOR_TRIES 2
+#define BS_SELECTOR_UNCONFIRMED_MAX 3 /* starts in a row of a good one, none of them confirmed */
 
 /* What a slot holds. Values are on disk: never renumber. */
 enum bs_status {
@@ -121,6 +136,29 @@ enum bs_end {
 	BS_END_COUNT
 };
 
+/* What an area for a newer selector holds. Values are on disk: never renumber. */
+enum bs_selector_status {
+	BS_SELECTOR_EMPTY = 0, /* nothing usable; an install may be under way */
+	BS_SELECTOR_TRIAL = 1, /* complete, and no boot through it was confirmed yet */
+	BS_SELECTOR_GOOD = 2, /* a boot through it was confirmed */
+	BS_SELECTOR_BAD = 3, /* it failed and is not tried again */
+	BS_SELECTOR_STATUS_COUNT
+};
+
+/* Why a newer selector failed. Values are on disk: never renumber, only append. */
+enum bs_selector_reason {
+	BS_SELECTOR_OK = 0,
+	BS_SELECTOR_NO_VERDICT = 1, /* no kernel came of it: it hung, or reset the machine */
+	BS_SELECTOR_NOT_CONFIRMED = 2, /* it started kernels, and no boot was confirmed */
+	BS_SELECTOR_READ = 3, /* I/O error */
+	BS_SELECTOR_HASH = 4,
+	BS_SELECTOR_MEMORY = 5,
+	BS_SELECTOR_REFUSED = 6, /* by the firmware: signature, format */
+	BS_SELECTOR_RETURNED = 7, /* it started and came back */
+	BS_SELECTOR_OTHER = 8,
+	BS_SELECTOR_REASON_COUNT
+};
+
 /* Positive results of this module. */
 enum bs_error {
 	BS_OK = 0,
@@ -175,6 +213,33 @@ struct bs_refused {
 	char version[VERSION_TEXT_SIZE];
 };
 
+/* The bytes of a newer selector. */
+struct bs_selector_image {
+	uint32_t bytes; /* 1 to BS_SELECTOR_MAX_BYTES */
+	uint8_t sha256[32];
+	char version[VERSION_TEXT_SIZE];
+};
+
+/* One area. */
+struct bs_selector {
+	enum bs_selector_status status;
+	uint8_t tries_left; /* starts left for a trial */
+	uint8_t unconfirmed; /* starts since the last confirmed one; saturates at 255 */
+	enum bs_selector_reason reason; /* why its last start failed */
+	struct bs_selector_image image; /* of an empty area: all zero */
+};
+
+/*
+ * What is known of newer selectors. Its place and layout in the record never change, in
+ * later formats either: the selector that must read it is never updated.
+ */
+struct bs_selectors {
+	uint8_t first; /* area tried first */
+	uint8_t through; /* area that the boot under way was started through, or BS_SELECTOR_NONE */
+	enum bs_stage stage; /* how far that boot got */
+	struct bs_selector area[BS_SELECTORS];
+};
+
 /* The whole record, decoded. About 3 KiB. */
 struct bs {
 	uint64_t sequence; /* of the copy it came from; bs_store() counts it up */
@@ -186,6 +251,12 @@ struct bs {
 	struct bs_slot slot[BS_SLOTS];
 	struct bs_refused refused[BS_REFUSED_MAX]; /* newest first */
 	struct bs_boot ring[BS_RING_MAX]; /* newest first */
+	struct bs_selectors selectors;
+	/*
+	 * What a later kiln may add and an older one may ignore: kept as it is. Anything else that
+	 * is added makes the record one of a newer format for a selector that is never updated.
+	 */
+	uint8_t later[BS_LATER_BYTES];
 };
 
 /* ---- making a state ---- */
@@ -328,6 +399,80 @@ bool bs_is_refused(const struct bs *bs, const uint8_t root_hash[32], enum bs_rea
 /* Forget a refusal; true if there was one. */
 bool bs_forgive(struct bs *bs, const uint8_t root_hash[32]);
 
+/*
+ * ---- newer selectors ----
+ *
+ * The firmware starts the selector on the ESP, which is never written again: the anchor. A newer
+ * one lies in an area of the boot-state partition, and the anchor may start it:
+ *	anchor:		bs_load(), bs_selector_close(); then until one stays:
+ *			bs_selector_choose(), bs_selector_count_start(), bs_store(); read it,
+ *			hash it, start it; when it cannot start or comes back:
+ *			bs_load(), bs_selector_failed(), bs_store().
+ *			With none to choose, or when a store fails: go on as a selector.
+ *			Only where bs_load() returned 0 and the record can be stored.
+ *	newer one:	goes on as a selector; calls none of these.
+ *	installer:	bs_selector_install_begin(), bs_store(), write and verify the area,
+ *			bs_selector_install_commit(), bs_store().
+ * bs_confirm() makes good what the boot was started through. So the anchor is always left to
+ * boot with, and an older good selector before it.
+ */
+
+/*
+ * The anchor starts anew: close the books on the boot before, if it was started through a
+ * newer selector. A trial without tries left becomes bad. To be stored with what comes next.
+ */
+void bs_selector_close(struct bs *bs);
+
+/*
+ * To be asked before bs_selector_close(): did the machine stop after it started a newer selector
+ * and before that came to count a slot? Then no boot of a slot is what ended.
+ */
+bool bs_selector_to_blame(const struct bs *bs);
+
+/*
+ * The area to start now, leaving out the set @failed_mask: the first in line, then the other,
+ * each only if it is a trial with tries left, or good with few unconfirmed starts. False: none.
+ */
+bool bs_selector_choose(const struct bs *bs, unsigned int failed_mask, unsigned int *ret_area);
+
+/* Count a start of @area, to be stored *before* it. BS_E_SLOT; BS_E_STATUS: not to be chosen. */
+int bs_selector_count_start(struct bs *bs, unsigned int area);
+
+/*
+ * What was started (or should have been) from @area failed for @reason, and this boot goes on
+ * without it. Only an I/O error and lack of memory leave it another chance. BS_E_SLOT.
+ */
+int bs_selector_failed(struct bs *bs, unsigned int area, enum bs_selector_reason reason);
+
+/* True when @area holds @image and bs_selector_choose() could name it. */
+bool bs_selector_holds(const struct bs *bs, unsigned int area,
+		       const struct bs_selector_image *image);
+
+/*
+ * Prepare to write @image to *@ret_area: that one which is less worth keeping. It becomes
+ * empty; to be stored before its first byte is written. BS_E_FIELD; BS_E_REFUSED: these very
+ * bytes failed here before (unless @allow_refused).
+ */
+int bs_selector_install_begin(struct bs *bs, const struct bs_selector_image *image,
+			      bool allow_refused, unsigned int *ret_area);
+
+/*
+ * @image is in @area, written, flushed and verified as read back: it becomes a trial, first in
+ * line. BS_E_SLOT, BS_E_FIELD; BS_E_STATUS: the area is not empty.
+ */
+int bs_selector_install_commit(struct bs *bs, unsigned int area,
+			       const struct bs_selector_image *image);
+
+/* Put @area, which can be chosen, first in line again. BS_E_SLOT, BS_E_STATUS. */
+int bs_selector_prefer(struct bs *bs, unsigned int area);
+
+/* For the rules of slots alone: the boot under way got as far as @stage, or was confirmed. */
+void bs_selector_reached(struct bs *bs, enum bs_stage stage);
+void bs_selector_confirmed(struct bs *bs);
+
+/* True when the fields of @image make sense. */
+bool bs_selector_image_valid(const struct bs_selector_image *image);
+
 /* ---- questions ---- */
 
 /* True when bs_choose() would take @slot while it can count (it has a chance of its own). */
@@ -398,6 +543,9 @@ const char *bs_stage_name(enum bs_stage stage); /* "userspace" */
 const char *bs_reason_name(enum bs_reason reason); /* "health-timeout" */
 const char *bs_reason_text(enum bs_reason reason); /* "the health checks did not finish in time" */
 const char *bs_end_name(enum bs_end end); /* "shut-down" */
+const char *bs_selector_status_name(enum bs_selector_status status); /* "trial" */
+const char *bs_selector_reason_name(enum bs_selector_reason reason); /* "returned" */
+const char *bs_selector_reason_text(enum bs_selector_reason reason); /* "it came back" */
 const char *bs_error_text(int error); /* enum bs_error; negative: "input/output error" */
 
 /* "a", "b", or "none". */

@@ -4,7 +4,8 @@
  *
  * What never changes in any later format: the first 12 bytes, and that the seal
  * over the first 4064 bytes of a copy is its last 32 of 4096. So an old kiln can
- * tell a newer record from a broken one, and leaves it alone.
+ * tell a newer record from a broken one, and leaves it alone. Nor does what is said of
+ * newer selectors, from BS_O_SELECTORS to BS_O_LATER.
  */
 #include "lib/core/bootstate.h"
 
@@ -29,6 +30,8 @@ enum bs_offset {
 	BS_O_REFUSED = 576, /* BS_REFUSED_MAX times REFUSED_BYTES */
 	BS_O_RING = 1408, /* BS_RING_MAX times RING_BYTES */
 	BS_O_UNUSED_TAIL = 2688,
+	BS_O_SELECTORS = 3584, /* SELECTORS_BYTES */
+	BS_O_LATER = 3816, /* BS_LATER_BYTES */
 	BS_O_SEAL = 4064, /* SHA-256 of everything before */
 };
 
@@ -68,6 +71,25 @@ enum bs_list_offset {
 	RING_BYTES = 80,
 };
 
+/* From the start of what is said of selectors, and of one area in it. */
+enum bs_selector_offset {
+	SELECTORS_O_FIRST = 0, /* u8: 0, 1 */
+	SELECTORS_O_THROUGH = 1, /* u8: the area plus one; 0: none */
+	SELECTORS_O_STAGE = 2, /* u8 */
+	SELECTORS_O_UNUSED = 3,
+	SELECTORS_O_AREAS = 8, /* BS_SELECTORS times AREA_BYTES */
+	SELECTORS_BYTES = 232,
+	AREA_O_STATUS = 0, /* u8 each, up to the reason */
+	AREA_O_TRIES_LEFT = 1,
+	AREA_O_UNCONFIRMED = 2,
+	AREA_O_REASON = 3,
+	AREA_O_BYTES = 4, /* u32 */
+	AREA_O_SHA256 = 8,
+	AREA_O_VERSION = 40,
+	AREA_O_UNUSED = 104,
+	AREA_BYTES = 112,
+};
+
 #define BS_FLAG_REBUILT 1u
 #define BS_FLAGS_KNOWN BS_FLAG_REBUILT
 
@@ -79,7 +101,11 @@ _Static_assert(SLOT_O_NAME + IMAGE_NAME_SIZE == SLOT_O_VERSION, "name fits");
 _Static_assert(SLOT_O_VERSION + VERSION_TEXT_SIZE == SLOT_O_RELAPSES, "version fits");
 _Static_assert(REFUSED_O_VERSION + VERSION_TEXT_SIZE == REFUSED_BYTES, "refused version fits");
 _Static_assert(RING_O_VERSION + VERSION_TEXT_SIZE == RING_BYTES, "version of a boot fits");
-_Static_assert(BS_COPY_OFFSET(BS_COPIES) <= BS_FLIGHT_OFFSET, "copies before the recorder");
+_Static_assert(BS_O_SELECTORS + SELECTORS_BYTES == BS_O_LATER, "selectors fit");
+_Static_assert(BS_O_LATER + BS_LATER_BYTES == BS_O_SEAL, "what is kept fits");
+_Static_assert(SELECTORS_O_AREAS + BS_SELECTORS * AREA_BYTES == SELECTORS_BYTES, "areas fit");
+_Static_assert(AREA_O_VERSION + VERSION_TEXT_SIZE == AREA_O_UNUSED, "version of a selector fits");
+_Static_assert(BS_SELECTOR_OFFSET(BS_SELECTORS) <= BS_FLIGHT_OFFSET, "areas before the recorder");
 _Static_assert(BS_FLIGHT_OFFSET + BS_FLIGHT_BYTES <= BS_PROMISE_OFFSET, "recorder fits");
 _Static_assert(BS_PROMISE_OFFSET + BS_PROMISE_BYTES <= BS_PARTITION_BYTES, "promise fits");
 _Static_assert(BS_RECORD_BYTES <= BS_COPY_STRIDE_BYTES, "copies apart");
@@ -124,6 +150,25 @@ static void encode_lists(const struct bs *bs, uint8_t *out)
 	}
 }
 
+static void encode_selectors(const struct bs_selectors *sel, uint8_t *out)
+{
+	out[SELECTORS_O_FIRST] = sel->first;
+	out[SELECTORS_O_THROUGH] = sel->through < BS_SELECTORS ? sel->through + 1 : 0;
+	out[SELECTORS_O_STAGE] = (uint8_t)sel->stage;
+	for (unsigned int i = 0; i < BS_SELECTORS; i++) {
+		const struct bs_selector *s = &sel->area[i];
+		uint8_t *to = out + SELECTORS_O_AREAS + i * AREA_BYTES;
+
+		to[AREA_O_STATUS] = (uint8_t)s->status;
+		to[AREA_O_TRIES_LEFT] = s->tries_left;
+		to[AREA_O_UNCONFIRMED] = s->unconfirmed;
+		to[AREA_O_REASON] = (uint8_t)s->reason;
+		le32_store(to + AREA_O_BYTES, s->image.bytes);
+		memcpy(to + AREA_O_SHA256, s->image.sha256, SHA256_BYTES);
+		memcpy(to + AREA_O_VERSION, s->image.version, VERSION_TEXT_SIZE);
+	}
+}
+
 void bs_encode(const struct bs *bs, uint8_t out[BS_RECORD_BYTES])
 {
 	memset(out, 0, BS_RECORD_BYTES);
@@ -138,6 +183,8 @@ void bs_encode(const struct bs *bs, uint8_t out[BS_RECORD_BYTES])
 	for (unsigned int i = 0; i < BS_SLOTS; i++)
 		encode_slot(&bs->slot[i], out + BS_O_SLOTS + i * SLOT_BYTES);
 	encode_lists(bs, out);
+	encode_selectors(&bs->selectors, out + BS_O_SELECTORS);
+	memcpy(out + BS_O_LATER, bs->later, BS_LATER_BYTES);
 	sha256_bytes(out, BS_O_SEAL, out + BS_O_SEAL);
 }
 
@@ -214,13 +261,57 @@ static bool decode_lists(const uint8_t *data, struct bs *bs)
 	return true;
 }
 
+static bool decode_area(const uint8_t *from, struct bs_selector *s)
+{
+	if (from[AREA_O_STATUS] == BS_SELECTOR_EMPTY)
+		return bytes_are_zero(from, AREA_O_UNUSED);
+	s->status = (enum bs_selector_status)from[AREA_O_STATUS];
+	s->tries_left = from[AREA_O_TRIES_LEFT];
+	s->unconfirmed = from[AREA_O_UNCONFIRMED];
+	s->reason = from[AREA_O_REASON] < BS_SELECTOR_REASON_COUNT ?
+			    (enum bs_selector_reason)from[AREA_O_REASON] : BS_SELECTOR_OTHER;
+	s->image.bytes = le32_load(from + AREA_O_BYTES);
+	memcpy(s->image.sha256, from + AREA_O_SHA256, SHA256_BYTES);
+	memcpy(s->image.version, from + AREA_O_VERSION, VERSION_TEXT_SIZE);
+	return s->status < BS_SELECTOR_STATUS_COUNT && s->tries_left <= BS_TRIES_MAX &&
+	       bs_selector_image_valid(&s->image);
+}
+
+static bool decode_selectors(const uint8_t *data, struct bs_selectors *sel)
+{
+	if (data[SELECTORS_O_FIRST] >= BS_SELECTORS || data[SELECTORS_O_THROUGH] > BS_SELECTORS ||
+	    data[SELECTORS_O_STAGE] >= BS_STAGE_COUNT)
+		return false;
+	sel->first = data[SELECTORS_O_FIRST];
+	sel->through = BS_SELECTOR_NONE;
+	if (data[SELECTORS_O_THROUGH])
+		sel->through = data[SELECTORS_O_THROUGH] - 1;
+	sel->stage = (enum bs_stage)data[SELECTORS_O_STAGE];
+	for (unsigned int i = 0; i < BS_SELECTORS; i++)
+		if (!decode_area(data + SELECTORS_O_AREAS + i * AREA_BYTES, &sel->area[i]))
+			return false;
+	return true;
+}
+
+static bool selectors_have_unknown_parts(const uint8_t *data)
+{
+	if (!bytes_are_zero(data + SELECTORS_O_UNUSED, SELECTORS_O_AREAS - SELECTORS_O_UNUSED))
+		return true;
+	for (unsigned int i = 0; i < BS_SELECTORS; i++)
+		if (!bytes_are_zero(data + SELECTORS_O_AREAS + i * AREA_BYTES + AREA_O_UNUSED,
+				    AREA_BYTES - AREA_O_UNUSED))
+			return true;
+	return false;
+}
+
 /* Something is stored where this format has nothing: a later kiln knows what it is. */
 static bool has_unknown_parts(const uint8_t *data)
 {
 	return le32_load(data + BS_O_FORMAT) != BS_FORMAT ||
 	       (le32_load(data + BS_O_FLAGS) & ~BS_FLAGS_KNOWN) ||
 	       !bytes_are_zero(data + BS_O_UNUSED, BS_O_SLOTS - BS_O_UNUSED) ||
-	       !bytes_are_zero(data + BS_O_UNUSED_TAIL, BS_O_SEAL - BS_O_UNUSED_TAIL);
+	       !bytes_are_zero(data + BS_O_UNUSED_TAIL, BS_O_SELECTORS - BS_O_UNUSED_TAIL) ||
+	       selectors_have_unknown_parts(data + BS_O_SELECTORS);
 }
 
 static bool slot_number_valid(uint8_t slot)
@@ -253,8 +344,9 @@ int bs_decode(const uint8_t data[BS_RECORD_BYTES], struct bs *ret)
 	for (unsigned int i = 0; i < BS_SLOTS; i++)
 		if (!decode_slot(data + BS_O_SLOTS + i * SLOT_BYTES, &bs.slot[i]))
 			return BS_E_FIELD;
-	if (!decode_lists(data, &bs))
+	if (!decode_lists(data, &bs) || !decode_selectors(data + BS_O_SELECTORS, &bs.selectors))
 		return BS_E_FIELD;
+	memcpy(bs.later, data + BS_O_LATER, BS_LATER_BYTES);
 	*ret = bs;
 	return BS_OK;
 }

@@ -93,6 +93,45 @@ const char *bs_end_name(enum bs_end end)
 	return (unsigned int)end < BS_END_COUNT ? names[end] : "unknown";
 }
 
+const char *bs_selector_status_name(enum bs_selector_status status)
+{
+	static const char *const names[BS_SELECTOR_STATUS_COUNT] = {
+		[BS_SELECTOR_EMPTY] = "empty",
+		[BS_SELECTOR_TRIAL] = "trial",
+		[BS_SELECTOR_GOOD] = "good",
+		[BS_SELECTOR_BAD] = "bad",
+	};
+
+	return (unsigned int)status < BS_SELECTOR_STATUS_COUNT ? names[status] : "unknown";
+}
+
+static const struct {
+	const char *name, *text;
+} selector_reasons[BS_SELECTOR_REASON_COUNT] = {
+	[BS_SELECTOR_OK] = { "none", "nothing failed" },
+	[BS_SELECTOR_NO_VERDICT] = { "no-verdict", "it hung or reset the machine" },
+	[BS_SELECTOR_NOT_CONFIRMED] = { "not-confirmed",
+		"the boots through it were not confirmed" },
+	[BS_SELECTOR_READ] = { "read", "it cannot be read" },
+	[BS_SELECTOR_HASH] = { "hash", "it is damaged: its hash is wrong" },
+	[BS_SELECTOR_MEMORY] = { "memory", "there was not enough memory" },
+	[BS_SELECTOR_REFUSED] = { "refused", "the firmware refused it" },
+	[BS_SELECTOR_RETURNED] = { "returned", "it came back" },
+	[BS_SELECTOR_OTHER] = { "other", "for a reason this version does not know" },
+};
+
+const char *bs_selector_reason_name(enum bs_selector_reason reason)
+{
+	return (unsigned int)reason < BS_SELECTOR_REASON_COUNT ? selector_reasons[reason].name :
+								 "unknown";
+}
+
+const char *bs_selector_reason_text(enum bs_selector_reason reason)
+{
+	return (unsigned int)reason < BS_SELECTOR_REASON_COUNT ? selector_reasons[reason].text :
+								 "unknown";
+}
+
 const char *bs_slot_name(unsigned int slot)
 {
 	return slot == 0 ? "a" : slot == 1 ? "b" : "none";

@@ -12,6 +12,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 		abort(); \
 } while (0)
 
+/* Newer selectors, started until none is left, and one installed. */
+static void use_selectors(struct bs *bs)
+{
+	struct bs_selector_image image = { .bytes = 1, .version = "1" };
+	static uint8_t out[BS_RECORD_BYTES];
+	unsigned int area, mask = 0;
+	struct bs again;
+
+	bs_selector_close(bs);
+	while (bs_selector_choose(bs, mask, &area)) {
+		CHECK(area < BS_SELECTORS && !(mask & 1u << area));
+		CHECK(bs_selector_count_start(bs, area) == BS_OK);
+		bs_encode(bs, out);
+		CHECK(bs_decode(out, &again) == BS_OK);
+		CHECK(bs_selector_failed(bs, area, BS_SELECTOR_HASH) == BS_OK);
+		mask |= 1u << area;
+	}
+	if (bs_selector_install_begin(bs, &image, true, &area) == BS_OK)
+		CHECK(bs_selector_install_commit(bs, area, &image) == BS_OK);
+	CHECK(bs_selector_choose(bs, 0, &area));
+}
+
 /* Whatever it says, deciding and going on from it must not lose it. */
 static void use_state(struct bs *bs)
 {
@@ -58,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	bs_encode(&bs, out);
 	CHECK(bs_decode(out, &bs) == BS_OK);
+	use_selectors(&bs);
 	use_state(&bs);
 	return 0;
 }

@@ -8,7 +8,10 @@
  *	write DISK SLOT FILE HOW	FILE into slot a or b; HOW: good, or how often to try it
  *	good DISK SLOT			the slot counts as confirmed
  *	flip DISK SLOT			one bit of the slot's UKI becomes another
- *	state DISK			a line for each slot, and how often one was started
+ *	selector DISK EFI VERSION	EFI as a newer selector, with an SBAT section if it has none
+ *	selector-good DISK		the newer selector first in line counts as confirmed
+ *	state DISK			a line for each slot, and how often one was started;
+ *					one for each newer selector
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "install/selector_part.h"
 #include "uki/cpio.h"
 #include "uki/edit.h"
 #include "uki/pe_append.h"
@@ -183,6 +187,53 @@ static int do_init(char **argv, struct err *err)
 						    .initrd_len = packed.len }, uki, len, err);
 }
 
+/* ---- newer selectors -------------------------------------------------------------------- */
+
+/* What is none of kiln's selectors is made to look like one. */
+static int as_selector(const char *path, const char *version, struct buf *out, struct err *err)
+{
+	_cleanup_free_ char *efi = NULL, *sbat = str_printf("kiln.selector,1,kiln,kiln,%s,\n", version);
+	struct pe_new_section section = { ".sbat", sbat, sbat ? strlen(sbat) : 0 };
+	char known[VERSION_TEXT_SIZE];
+	size_t len;
+	int r = sbat ? io_read_file(path, FILE_MAX_BYTES, &efi, &len, err) : err_oom(err);
+
+	if (r)
+		return r;
+	if (selector_part_version(efi, len, known)) {
+		if (strcmp(known, version))
+			return err_set(err, -EINVAL, "%s: it is version %s", path, known);
+		buf_add(out, efi, len);
+		return buf_ok(out) ? 0 : err_oom(err);
+	}
+	return pe_append(efi, len, &section, 1, out, err);
+}
+
+static int do_selector(char **argv, struct err *err)
+{
+	_cleanup_buf_ struct buf efi = BUF_INIT;
+	struct selector_part part;
+	int r = open_disk(argv[0], true, err);
+
+	r = r ?: as_selector(argv[1], argv[2], &efi, err);
+	if (r)
+		return r;
+	part = (struct selector_part){ .data = efi.data, .len = efi.len, .state = &state_ops };
+	return selector_part_install(&part, err);
+}
+
+static int do_selector_good(char **argv, struct err *err)
+{
+	int r = open_disk(argv[0], true, err);
+	struct bs_selector *s = &bs.selectors.area[bs.selectors.first];
+
+	if (r)
+		return r;
+	s->status = BS_SELECTOR_GOOD;
+	s->tries_left = 0;
+	return store(err);
+}
+
 /* ---- slots ---------------------------------------------------------------------------- */
 
 static int describe(const char *data, size_t len, struct slotdesc *ret, struct err *err)
@@ -271,6 +322,14 @@ static int do_state(char **argv, struct err *err)
 		       bs_reason_name(bs.slot[i].reason));
 	if (r == 0)
 		printf("%" PRIu64 " starts, last slot %s\n", bs.boots, bs_slot_name(bs.current));
+	for (unsigned i = 0; r == 0 && i < BS_SELECTORS; i++) {
+		const struct bs_selector *s = &bs.selectors.area[i];
+
+		if (s->status != BS_SELECTOR_EMPTY)
+			printf("selector %s: %s, %u tries left, %u unconfirmed, %s\n",
+			       s->image.version, bs_selector_status_name(s->status), s->tries_left,
+			       s->unconfirmed, bs_selector_reason_name(s->reason));
+	}
 	return r;
 }
 
@@ -283,7 +342,8 @@ int main(int argc, char **argv)
 	} verbs[] = {
 		{ "disk", 1, do_disk },	    { "payload", 3, do_payload }, { "words", 3, do_words },
 		{ "init", 3, do_init },	    { "write", 4, do_write },	  { "good", 2, do_good },
-		{ "flip", 2, do_flip },	    { "state", 1, do_state },
+		{ "flip", 2, do_flip },	    { "state", 1, do_state },	  { "selector", 3, do_selector },
+		{ "selector-good", 1, do_selector_good },
 	};
 	static struct err err;
 

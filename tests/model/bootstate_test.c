@@ -40,29 +40,6 @@ static const struct scope {
 
 static unsigned long long n_steps, n_futures;
 
-/*
- * Records are sealed some million times here, so a quick checksum of 64 bits stands in
- * for SHA-256: a torn record passes it as little by chance.
- */
-void sha256_bytes(const void *data, size_t len, uint8_t out[SHA256_BYTES])
-{
-	uint64_t lane[4] = { 1, 2, 3, 4 }, h = 0, word[4];
-
-	require(len % sizeof(word) == 0, (void)0);
-	for (const uint8_t *b = data; len; b += sizeof(word), len -= sizeof(word)) {
-		memcpy(word, b, sizeof(word));
-		for (unsigned int i = 0; i < 4; i++) {
-			lane[i] = (lane[i] ^ word[i]) * 0xd6e8feb86659fd93;
-			lane[i] ^= lane[i] >> 32;
-		}
-	}
-	for (unsigned int i = 0; i < 4; i++)
-		h = (h ^ lane[i]) * 0xd6e8feb86659fd93;
-	h ^= h >> 32;
-	memset(out, 0, SHA256_BYTES);
-	memcpy(out, &h, sizeof(h));
-}
-
 /* ---- actors ---- */
 
 /* Descriptors as the selector finds them; garbage may keep a stale one. */

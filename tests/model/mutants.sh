@@ -50,6 +50,29 @@ bootstate.c|a retry makes good|s/^\ts->good = false;$/\ts->good = true;/
 bootstate.c|a retry goes below the floor|s/^\tif (s->image.epoch < bs->floor)$/\tif (0)/
 bootstate.c|an explained boot is explained again|s/ || !left_no_word(bs->ring\[i\].reason))/)/
 bootstate.c|damage found later leaves the image refused|s/^\tif (bs_is_refused(bs, image->root_hash, NULL) && !reason/\tif (0 \&\& !reason/
+bootstate_selector.c|a start of a newer selector uses up no try|s/^\t\ts->tries_left--;/\t\t;/
+bootstate_selector.c|starts of good selectors are not counted|s/^\t\ts->unconfirmed++;/\t\t;/
+bootstate_selector.c|a selector without tries is started|s/^\t\treturn s->tries_left > 0;/\t\treturn true;/
+bootstate_selector.c|good selectors are started for ever|s/ \&\& s->unconfirmed < BS_SELECTOR_UNCONFIRMED_MAX;/;/
+bootstate_selector.c|bad selectors are started|s/return s->status == BS_SELECTOR_GOOD \&\& /return s->status >= BS_SELECTOR_GOOD \&\& /
+bootstate_selector.c|a selector that failed in this boot is started again|s/failed_mask \& 1u << area || //
+bootstate_selector.c|the start of a selector is not remembered|s/^\tbs->selectors.through = (uint8_t)area;/\t;/
+bootstate_selector.c|a failed selector is confirmed by the boot without it|/^\tend_trial_without_tries(s);$/{n;s/^\tbs->selectors.through = BS_SELECTOR_NONE;/\t;/}
+bootstate_selector.c|the boot before is still the selector's|s/^\tsel->through = BS_SELECTOR_NONE;/\t;/
+bootstate_selector.c|a selector that came back is tried again|s/^\t\ts->status = BS_SELECTOR_BAD;$/\t\t;/
+bootstate_selector.c|a selector that cannot be read is bad|s/^\tif (reason != BS_SELECTOR_READ && reason != BS_SELECTOR_MEMORY)/\tif (1)/
+bootstate_selector.c|a confirm makes every selector good|s/^\t\tif (i == through && s->status/\t\tif (s->status/
+bootstate_selector.c|a selector that counted no slot becomes good|s/sel->stage >= BS_STAGE_SELECTED ? sel->through : BS_SELECTOR_NONE;/sel->through;/
+bootstate_selector.c|early init speaks for a selector that counted no slot|s/^\tif (stage == BS_STAGE_SELECTED || sel->stage >= BS_STAGE_SELECTED)/\tif (1)/
+bootstate_selector.c|a selector that was left is never tried again|s/^\t\t\ts->unconfirmed = BS_SELECTOR_UNCONFIRMED_MAX - 1;/\t\t\t;/
+bootstate_selector.c|an install takes the good selector|s/^\tif (worth(&sel->area\[target\]) > worth(&sel->area\[sel->first\]))/\tif (1)/
+bootstate_selector.c|an install takes the second good selector for nothing|s/^\tif (worth(&sel->area\[target\]) > worth(&sel->area\[sel->first\]))/\tif (0)/
+bootstate_selector.c|an area keeps its selector while it is written|s/^\tmemset(&sel->area\[target\], 0, sizeof(sel->area\[target\]));/\t;/
+bootstate_selector.c|what replaces the running selector inherits its boot|s/^\tif (sel->through == target) {/\tif (0) {/
+bootstate_selector.c|a refused selector is installed again|s/^\t\tif (!allow_refused && is_refused/\t\tif (0 \&\& is_refused/
+bootstate_selector.c|an installed selector is good at once|s/\.status = BS_SELECTOR_TRIAL, \.tries_left/.status = BS_SELECTOR_GOOD, .tries_left/
+bootstate_selector.c|the older selector is preferred|s/^\tbs->selectors.first = (uint8_t)area;/\t;/
+bootstate_format.c|unknown bytes among selectors are ignored|s/^\t       selectors_have_unknown_parts(data + BS_O_SELECTORS);/\t       0;/
 bootstate_disk.c|the newest copy is overwritten|s/^\t\tdisk->target = 1 - copy;/\t\tdisk->target = copy;/
 bootstate_disk.c|the older copy is loaded|s/!sequence_after(bs.sequence, ret->sequence)/sequence_after(bs.sequence, ret->sequence)/
 bootstate_disk.c|nothing is read back|s/return memcmp(disk->check, disk->record, BS_RECORD_BYTES) ? BS_E_READBACK : BS_OK;/return BS_OK;/
@@ -76,7 +99,7 @@ run_one() {
 			return 1
 		fi
 	fi
-	for t in bootstate bootstate_end bootstate_disk; do
+	for t in bootstate bootstate_end bootstate_disk bootstate_selector; do
 		build tests/unit/core/${t}_test.c "$work/unit" lib/core/sha256.c 2>"$work/log" ||
 			{ echo "BROKEN    $2: does not compile"; cat "$work/log"; return 1; }
 		timeout 60 "$work/unit" >"$work/unit.log" 2>&1 || by=unit
@@ -84,8 +107,10 @@ run_one() {
 	done
 	# The model takes seconds: by default only for what the unit tests let pass.
 	[ -z "$by" ] || [ -n "${ALL:-}" ] || return 0
-	build tests/model/bootstate_test.c "$work/model" "" || return 1
-	timeout 300 "$work/model" >"$work/model.log" 2>&1 || by="${by:+$by, }model"
+	for t in bootstate selectors; do
+		build tests/model/${t}_test.c "$work/model" "" || return 1
+		timeout 300 "$work/model" >"$work/model.log" 2>&1 || by="${by:+$by, }model of $t"
+	done
 	return 0
 }
 

@@ -33,6 +33,7 @@
 #include "qemu/looks.h"
 #include "qemu/slots.h"
 #include "tests/unit/core/pe_fixture.h"
+#include "verity/sigfile.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -257,6 +258,35 @@ static unsigned flipped(enum step_target target, enum step_place place, const ch
 		}
 	assert_int_equal(n, 1);
 	return found;
+}
+
+/* A signature's flipped bit is in its value, and leaves it base64. */
+static void a_signature_is_flipped_where_it_counts(void **state)
+{
+	struct step st = { .kind = STEP_CORRUPT, .target = TARGET_SIG, .place = PLACE_BLOCK, .count = 1 };
+	char text[SIGFILE_BYTES] = "", after[SIGFILE_BYTES];
+	size_t len, at = 0, n = 0;
+	struct blk *b;
+
+	(void)state;
+	assert_int_equal(faults_corrupt(disk, &st, &err), -ENODATA);
+	len = (size_t)snprintf(text, sizeof(text), "{\"rootHash\":\"00\",\"signature\":\"%0600dz/zZAQ==\"}",
+			       0);
+	memset(text + len - 80, 'z', 40);
+	assert_int_equal(blk_open(disk, true, &b, &err), 0);
+	assert_int_equal(blk_write(b, offset_of(b, "sig-a"), text, sizeof(text)), 0);
+	if (faults_corrupt(disk, &st, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(blk_read(b, offset_of(b, "sig-a"), after, sizeof(after)), 0);
+	blk_free(b);
+	for (size_t i = 0; i < sizeof(text); i++)
+		if (text[i] != after[i]) {
+			at = i;
+			n++;
+		}
+	assert_int_equal(n, 1);
+	assert_in_range(at, len - 300, len - 64);
+	assert_int_equal(after[at], '1');
 }
 
 static void places_of_root_and_hash_tree_have_names(void **state)
@@ -494,6 +524,7 @@ int main(void)
 		cmocka_unit_test_setup(a_uki_is_read_as_long_as_the_boot_state_says, setup),
 		cmocka_unit_test_setup(a_spoilt_uki_has_the_right_hash_everywhere, setup),
 		cmocka_unit_test_setup(files_are_put_on_the_esp_with_their_directories, setup),
+		cmocka_unit_test_setup(a_signature_is_flipped_where_it_counts, setup),
 		cmocka_unit_test_setup(places_of_root_and_hash_tree_have_names, setup),
 		cmocka_unit_test_setup(whole_parts_are_cut_zeroed_and_swapped, setup),
 		cmocka_unit_test_setup(partitions_vanish_from_both_copies_of_the_table, setup),

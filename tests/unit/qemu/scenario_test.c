@@ -132,9 +132,9 @@ static void refusals_name_the_place(void **state)
 		{ "cpus -1\nboot\n", "1:6: the number of CPUs must be a number" },
 		{ "boot\ncorrupt boot-state copy 2\n", "2:25: the copy is at most 1" },
 		{ "boot\ninstall slot-b broken\n", "2:16: 'broken' is not one of: healthy, kernel-panics, "
-						    "kernel-hangs, init-exits, module-missing, "
-						    "other-key, init-missing, unit-fails, unit-hangs, "
-						    "unit-crashes, panics-in-boot, panics-later" },
+						    "memory-short, kernel-hangs, init-exits, module-missing, "
+						    "other-key, init-missing, unit-fails, unit-hangs, unit-crashes, "
+						    "panics-in-boot, memory-eaten, panics-later" },
 		{ "boot\ncorrupt slot-b root top\n", "2:21: 'block N' must stand here" },
 		{ "boot\nread error slot-b uki swap\n", "2:23: 'block N' must stand here" },
 		{ "boot\nread error slot-b section \".x\"\n", "2:19: 'section' is not one of: uki, root, hash, sig" },

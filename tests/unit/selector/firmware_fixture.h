@@ -6,7 +6,8 @@
  *
  * The rules that hold in every boot are checked here, at the moment a kernel starts:
  * what was counted is durable, nothing but the selector's own disk was touched, and
- * the keyboard was never looked at (it lies in memory that cannot be read).
+ * the keyboard was never looked at (it lies in memory that cannot be read). Newer
+ * selectors are in newer_selector.h.
  */
 #ifndef TESTS_UNIT_SELECTOR_FIRMWARE_FIXTURE_H
 #define TESTS_UNIT_SELECTOR_FIRMWARE_FIXTURE_H
@@ -43,6 +44,11 @@ static uint8_t cache[DISK_BYTES]; /* what the disk answers */
 static uint64_t fw_watchdog_now_s;
 static unsigned int loaded_slot;
 
+/* Handles are the addresses of these. */
+static struct {
+	char image, esp, disk, decoy, esb, lpc, newer, uki;
+} handles;
+
 static _Noreturn void end(enum ending how)
 {
 	_exit(strstr(m->log, "BROKEN") ? ENDED_BROKE_A_RULE : (int)how);
@@ -60,6 +66,8 @@ static EFI_STATUS EFIAPI output_string(EFI_TEXT_OUTPUT *self, const CHAR16 *text
 	return EFI_SUCCESS;
 }
 
+#include "tests/unit/selector/newer_selector.h"
+
 /* -- disk -- */
 
 static void tick(bool *ret_cut)
@@ -73,6 +81,9 @@ static bool range_unreadable(uint64_t at, size_t size)
 {
 	for (unsigned int slot = 0; slot < BS_SLOTS; slot++)
 		if (m->unreadable[slot] && at + size > BOOT_AT(slot) && at < BOOT_AT(slot + 1))
+			return true;
+	for (unsigned int area = 0; area < BS_SELECTORS; area++)
+		if (m->newer_unreadable[area] && at == AREA_AT(area))
 			return true;
 	if (!m->state_unreadable || at + size <= STATE_AT || at >= STATE_AT + MIB)
 		return false;
@@ -102,10 +113,15 @@ static EFI_STATUS EFIAPI write_blocks(EFI_BLOCK_IO *self, uint32_t id, EFI_LBA l
 	bool cut;
 
 	(void)self;
-	if (id != 7 || size % SECTOR || at < STATE_AT || at + size > STATE_AT + MIB)
+	if (id != 7 || size % SECTOR || at < STATE_AT || at + size > AREA_AT(0))
 		say_broken("only the boot state is written");
-	if (m->write_status)
-		return m->write_status;
+	if (m->write_status) {
+		EFI_STATUS status = m->write_status;
+
+		if (m->writes_failing && !--m->writes_failing)
+			m->write_status = EFI_SUCCESS;
+		return status;
+	}
 	tick(&cut);
 	if (!m->writes_vanish)
 		memcpy(cache + at, buffer, size);
@@ -146,11 +162,6 @@ static EFI_STATUS EFIAPI refuse_write(EFI_BLOCK_IO *self, uint32_t id, EFI_LBA l
 
 /* -- handles and protocols -- */
 
-/* Handles are the addresses of these. */
-static struct {
-	char image, esp, disk, decoy, esb, lpc;
-} handles;
-
 static EFI_BLOCK_IO_MEDIA media = { .media_id = 7, .present = 1, .block_size = SECTOR,
 				    .last_block = DISK_BYTES / SECTOR - 1 };
 static EFI_BLOCK_IO_MEDIA part_media = { .media_id = 7, .present = 1, .logical_partition = 1,
@@ -181,7 +192,11 @@ static EFI_STATUS EFIAPI handle_protocol(EFI_HANDLE h, const EFI_GUID *guid, voi
 	const void *found = NULL;
 
 	if (same_guid(guid, EFI_GUID_LOADED_IMAGE))
-		found = h == &handles.image ? &loaded_image : NULL;
+		found = h == &handles.image	? &loaded_image
+			: h == &handles.newer ? &newer_image
+					      : NULL;
+	else if (same_guid(guid, EFI_GUID_KILN_CHAIN))
+		found = h == &handles.newer ? newer_mark : NULL;
 	else if (same_guid(guid, EFI_GUID_DEVICE_PATH))
 		found = h == &handles.esp     ? esp_path
 			: h == &handles.disk  ? disk_path
@@ -310,12 +325,14 @@ static EFI_STATUS EFIAPI load_image(uint8_t policy, EFI_HANDLE parent, const voi
 	const char *cmdline = (const char *)source + FIXTURE_HEADERS;
 
 	(void)policy;
-	if (parent != &handles.image || path)
-		say_broken("UKIs are loaded from memory, without a device path");
+	if (parent != (newer_runs ? &handles.newer : &handles.image) || path)
+		say_broken("programs are loaded from memory, without a device path");
+	if (is_newer(source, size))
+		return newer_load(source, ret);
 	if (size != FIXTURE_PE_BYTES || memcmp(cmdline, "slot=", 5))
 		say_broken("what is loaded is a whole UKI");
 	loaded_slot = cmdline[5] == 'b';
-	*ret = &handles;
+	*ret = &handles.uki;
 	return m->load_status[loaded_slot];
 }
 
@@ -329,7 +346,12 @@ static bool start_is_durable(unsigned int slot);
 
 static EFI_STATUS EFIAPI start_image(EFI_HANDLE image, size_t *size, CHAR16 **data)
 {
-	(void)image, (void)size, (void)data;
+	(void)size, (void)data;
+	if (image == &handles.newer)
+		return newer_start();
+	if (!newer_runs && newer_mark)
+		say_broken("no mark is left behind");
+	m->booted_by_newer = newer_runs;
 	m->starts++;
 	m->started = loaded_slot;
 	m->counted = start_is_durable(loaded_slot);
@@ -358,6 +380,8 @@ static EFI_BOOT_SERVICES boot = {
 	.allocate_pages = allocate_pages, .free_pages = free_pages,
 	.handle_protocol = handle_protocol, .locate_handle = locate_handle,
 	.load_image = load_image, .start_image = start_image, .unload_image = unload_image,
+	.install_protocol_interface = newer_install_mark,
+	.uninstall_protocol_interface = newer_uninstall_mark,
 	.stall = stall, .set_watchdog_timer = set_watchdog_timer,
 };
 
@@ -380,6 +404,7 @@ static _Noreturn void run_firmware(void)
 	tco[4] = 0x800; /* halted */
 	tco[3] = m->tco_timed_out ? 2 : 0;
 	gcs = 0x20;
+	newer_prepare(&system);
 	efi_main(&handles.image, &system);
 	end(ENDED_RETURNED);
 }
@@ -393,6 +418,7 @@ static enum ending power_on(void)
 	m->log_len = 0;
 	memset(m->log, 0, sizeof(m->log));
 	m->operations = m->starts = 0;
+	memset(m->newer_starts, 0, sizeof(m->newer_starts));
 	m->clock_us = 0;
 	fflush(NULL);
 	pid = fork();
@@ -458,6 +484,14 @@ static bool start_is_durable(unsigned int slot)
 
 	return state_now(&bs) && bs.current == slot && bs.ring[0].slot == slot &&
 	       bs.ring[0].number == bs.boots && bs.boots && bs.ring[0].stage >= BS_STAGE_LOADED;
+}
+
+static bool newer_start_is_durable(unsigned int area)
+{
+	struct bs bs;
+
+	return state_now(&bs) && bs.selectors.through == area && bs.selectors.area[area].unconfirmed &&
+	       bs.selectors.stage == BS_STAGE_NONE;
 }
 
 /* Put the UKI of @slot with @words on its command line where it belongs. */

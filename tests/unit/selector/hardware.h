@@ -24,13 +24,21 @@ enum ending { ENDED_RUNNING = 10, ENDED_RESET, ENDED_CUT, ENDED_RETURNED, ENDED_
 /* What a UKI does when it is started. */
 enum behaviour { STAYS, RESETS, RETURNS };
 
+/* What a newer selector does when it is started: it is this one's twin, or it is broken. */
+enum newer { NEWER_WORKS, NEWER_HANGS, NEWER_RETURNS, NEWER_LOSES_STATE_AND_RETURNS };
+
 struct machine {
 	/* The test sets these. */
+	enum newer newer[BS_SELECTORS];
+	EFI_STATUS newer_load_status[BS_SELECTORS];
+	bool newer_unreadable[BS_SELECTORS];
+	bool no_mark; /* no protocol can be installed */
 	enum behaviour behaviour[BS_SLOTS];
 	EFI_STATUS load_status[BS_SLOTS];
 	bool unreadable[BS_SLOTS]; /* reads in its boot partition fail */
 	uint32_t state_unreadable; /* so many reads of the boot state fail */
 	EFI_STATUS write_status; /* of every write */
+	uint32_t writes_failing; /* ... of so many of them, if not 0 */
 	bool read_only; /* the disk says so */
 	bool writes_vanish; /* they are said to have worked */
 	bool no_memory; /* for anything as large as a UKI */
@@ -41,6 +49,9 @@ struct machine {
 	bool lasting_variable; /* somebody has left a lasting LoaderDevicePartUUID */
 
 	/* The boot fills these in. */
+	unsigned int newer_starts[BS_SELECTORS];
+	unsigned int newer_guarded; /* as hw_armed, when a newer selector started */
+	bool booted_by_newer; /* the slot was started by one */
 	uint8_t disk[DISK_BYTES]; /* what survives a power cut */
 	char log[65536];
 	size_t log_len;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -12,7 +13,9 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "tests/unit/builder/uki_fixture.h"
+#include "uki/cpio.h"
 #include "uki/pe_append.h"
+#include "uki/zpack.h"
 
 static struct err err;
 
@@ -92,6 +95,45 @@ static void what_is_no_uki_is_not_edited(void **state)
 	free(line);
 }
 
+/* A UKI with a compressed archive of three. */
+static void make_archived(struct buf *ret)
+{
+	_cleanup_buf_ struct buf raw = BUF_INIT, packed = BUF_INIT, before = BUF_INIT;
+	struct cpio c = CPIO_INIT(&raw, 0);
+	uint8_t stub[FIXTURE_PE_BYTES];
+	struct pe_new_section sections[] = {
+		{ ".osrel", "ID=x\n", 5 }, { ".uname", "6.1", 3 },  { ".cmdline", "quiet", 5 },
+		{ ".linux", "kernel", 6 },  { ".initrd", NULL, 0 },
+	};
+
+	cpio_dir(&c, "lib", 0755);
+	cpio_file(&c, "init", 0755, "program", 7);
+	cpio_file(&c, "modules.list", 0644, "/lib/a.ko\n", 10);
+	cpio_end(&c);
+	assert_int_equal(zpack_zstd(raw.data, raw.len, 3, &packed, &err), 0);
+	sections[4].data = packed.data;
+	sections[4].len = packed.len;
+	fixture_pe(stub);
+	assert_int_equal(pe_append(stub, sizeof(stub), sections, 5, ret, &err), 0);
+}
+
+static void a_file_of_the_initramfs_is_read(void **state)
+{
+	_cleanup_buf_ struct buf uki = BUF_INIT, bad = BUF_INIT;
+	char *text = NULL;
+
+	(void)state;
+	make_archived(&uki);
+	assert_int_equal(uki_initrd_file(uki.data, uki.len, "modules.list", 10, &text, &err), 0);
+	assert_string_equal(text, "/lib/a.ko\n");
+	free(text);
+	assert_int_equal(uki_initrd_file(uki.data, uki.len, "modules.list", 9, &text, &err), -EFBIG);
+	assert_int_equal(uki_initrd_file(uki.data, uki.len, "lib", 9, &text, &err), -ENOENT);
+	assert_int_equal(uki_initrd_file("MZ", 2, "init", 9, &text, &err), -EBADMSG);
+	make("quiet", "kernel", "no archive", &bad);
+	assert_int_equal(uki_initrd_file(bad.data, bad.len, "init", 9, &text, &err), -EBADMSG);
+}
+
 static void a_cut_is_the_reverse_of_an_append(void **state)
 {
 	_cleanup_buf_ struct buf uki = BUF_INIT, stub = BUF_INIT, again = BUF_INIT;
@@ -114,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_edited_uki_is_as_built),
 		cmocka_unit_test(what_is_no_uki_is_not_edited),
+		cmocka_unit_test(a_file_of_the_initramfs_is_read),
 		cmocka_unit_test(a_cut_is_the_reverse_of_an_append),
 	};
 
