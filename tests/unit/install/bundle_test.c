@@ -355,13 +355,18 @@ static void an_index_that_does_not_cover_the_parts_is_refused(void **state)
 	(void)state;
 	memcpy(list, cuts, sizeof(cuts));
 	assert_int_equal(decode(list, N_CUTS, m), 0);
+	m.data_bytes -= 1000;
 	assert_int_equal(decode(list, N_CUTS - 1, m), BUNDLE_E_FIELD);
+	m.data_bytes += 1001;
 	list[N_CUTS] = (struct cut){ 1, 9 };
 	assert_int_equal(decode(list, N_CUTS + 1, m), BUNDLE_E_FIELD);
+	m.data_bytes -= 1;
 	list[1].length = 6001; /* reaches into the root */
 	assert_int_equal(decode(list, N_CUTS, m), BUNDLE_E_FIELD);
 	list[1] = (struct cut){ 6000, 1 }; /* the same hash, another length */
+	m.data_bytes -= 6000;
 	assert_int_equal(decode(list, N_CUTS, m), BUNDLE_E_FIELD);
+	m.data_bytes += 6000;
 	memcpy(list, cuts, sizeof(cuts));
 	m.data_bytes--;
 	assert_int_equal(decode(list, N_CUTS, m), BUNDLE_E_FIELD);
