@@ -1,0 +1,27 @@
+/*
+ * A disk or file that is written at the speed of the device: large aligned writes
+ * go around the page cache, the rest through it. One medium is one struct blk, so
+ * that tests can put another one in its place.
+ */
+#ifndef INSTALL_MEDIUM_H
+#define INSTALL_MEDIUM_H
+
+#include <stdint.h>
+
+#include "lib/base/blk.h"
+
+struct err;
+
+/*
+ * Use @fd, open for reading and writing, which is the medium's from now on (also on
+ * failure), with sectors of @sector_bytes. Freed with blk_free().
+ */
+int medium_new(int fd, uint32_t sector_bytes, struct blk **ret, struct err *err);
+
+/* Tell the device that nothing on it is needed any more. -EOPNOTSUPP when it cannot. */
+int medium_discard(struct blk *b);
+
+/* Forget what the page cache holds of it, so that the next read is the medium's own. */
+void medium_forget_cache(int fd);
+
+#endif
