@@ -52,6 +52,7 @@ base_src := $(filter-out lib/base/http.c,$(sort $(wildcard lib/base/*.c)))
 http_src := $(wildcard lib/base/http.c)
 verity_src := $(sort $(wildcard verity/*.c))
 uki_src := $(sort $(wildcard uki/*.c))
+install_src := $(sort $(wildcard install/*.c))
 builder_src := $(filter-out builder/main.c,$(sort $(wildcard builder/*.c builder/*/*.c)))
 update_src := $(filter-out update/main.c,$(sort $(wildcard update/*.c)))
 qemu_src := $(filter-out qemu/main.c,$(sort $(wildcard qemu/*.c)))
@@ -64,6 +65,7 @@ LIB_BASE := $(O)/libbase.a
 LIB_HTTP := $(if $(http_src),$(O)/libhttp.a)
 LIB_VERITY := $(O)/libverity.a
 LIB_UKI := $(O)/libuki.a
+LIB_INSTALL := $(O)/libinstall.a
 LIB_BUILDER := $(O)/libbuilder.a
 LIB_UPDATE := $(O)/libupdate.a
 LIB_QEMU := $(O)/libqemu.a
@@ -104,6 +106,7 @@ $(LIB_BASE): $(call obj,$(base_src)); $(archive)
 $(O)/libhttp.a: $(call obj,$(http_src)); $(archive)
 $(LIB_VERITY): $(call obj,$(verity_src)); $(archive)
 $(LIB_UKI): $(call obj,$(uki_src)); $(archive)
+$(LIB_INSTALL): $(call obj,$(install_src)); $(archive)
 $(LIB_BUILDER): $(call obj,$(builder_src)); $(archive)
 $(LIB_UPDATE): $(call obj,$(update_src)); $(archive)
 $(LIB_QEMU): $(call obj,$(qemu_src)); $(archive)
@@ -112,7 +115,7 @@ $(LIB_INITRAMFS): $(call obj,$(initramfs_src)); $(archive)
 # ---- programs ----------------------------------------------------------------
 ifneq ($(wildcard builder/main.c),)
 programs += $(O)/kiln
-$(O)/kiln: $(call obj,builder/main.c) $(LIB_BUILDER) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE)
+$(O)/kiln: $(call obj,builder/main.c) $(LIB_BUILDER) $(LIB_INSTALL) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ $(BUILDER_LIBS) -o $@
 endif
 ifneq ($(wildcard qemu/main.c),)
@@ -125,7 +128,7 @@ endif
 ifneq ($(wildcard update/main.c),)
 # On the device: static, so that any image's libc will do.
 programs += $(O)/slotctl
-$(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
+$(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
 	$(call say,LD,$@)$(CC) $(if $(SANITIZE),-pie,-static-pie) -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s $(SAN_LDFLAGS) $^ -lcrypto -pthread -o $@
 endif
 

@@ -12,15 +12,16 @@ $(LIB_SELECTOR): $(call obj,$(selector_src) $(addprefix bootloader/efi/,firmware
 	@mkdir -p $(@D); rm -f $@
 	$(call say,AR,$@)$(AR) qcsD $@ $^
 
-all_libs = $(LIB_SELECTOR) $(LIB_BUILDER) $(LIB_QEMU) $(LIB_UKI) $(LIB_UPDATE) $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_HTTP) \
-	$(LIB_BASE) $(LIB_CORE)
+all_libs = $(LIB_SELECTOR) $(LIB_BUILDER) $(LIB_QEMU) $(LIB_UKI) $(LIB_UPDATE) $(LIB_INITRAMFS) $(LIB_INSTALL) $(LIB_VERITY) \
+	$(LIB_HTTP) $(LIB_BASE) $(LIB_CORE)
 $(O)/tests/unit/core/% $(O)/tests/model/%: LIBS = $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/base/%: LIBS = $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) -lcrypto -lcurl
 $(O)/tests/unit/verity/%: LIBS = $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(VERITY_LIBS)
 $(O)/tests/unit/uki/%: LIBS = $(LIB_UKI) $(LIB_BASE) $(LIB_CORE) -larchive -lcrypto
-$(O)/tests/unit/builder/%: LIBS = $(LIB_BUILDER) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) $(BUILDER_LIBS)
+$(O)/tests/unit/install/%: LIBS = $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
+$(O)/tests/unit/builder/%: LIBS = $(LIB_BUILDER) $(LIB_INSTALL) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) $(BUILDER_LIBS)
 $(O)/tests/unit/qemu/%: LIBS = $(LIB_QEMU) $(LIB_UKI) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(LAB_LIBS)
-$(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
+$(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/stub/%: LIBS = $(O)/obj/tests/unit/stub/fake_firmware.o $(LIB_STUB) $(LIB_BASE) $(LIB_CORE)
 $(O)/tests/unit/selector/%: LIBS = $(LIB_SELECTOR) $(LIB_CORE)
 $(O)/tests/unit/initramfs/%: LIBS = $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
@@ -170,7 +171,7 @@ $(O)/tests/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(all_libs)
 #: make lint         cppcheck over the tree
 lint:
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
-		--suppress=missingIncludeSystem -I. $(core_src) $(base_src) $(verity_src) $(uki_src) $(builder_src) \
+		--suppress=missingIncludeSystem -I. $(core_src) $(base_src) $(verity_src) $(install_src) $(uki_src) $(builder_src) \
 		$(update_src) $(qemu_src) $(initramfs_src)
 
 #: make coverage     line coverage of the unit tests

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every header compiles alone, and every prototype of a public header (lib/,
-# verity/, fleet/) stands below a comment.
+# verity/, install/, fleet/) stands below a comment.
 set -eu
 cd "$(dirname "$0")/../.."
 cc=${CC:-gcc}
@@ -13,7 +13,7 @@ for h in $(git ls-files -co --exclude-standard '*.h'); do
 	$cc -std=gnu17 -D_GNU_SOURCE -DKILN_VERSION='"x"' -I. -fsyntax-only -Wall -Werror -Wno-unused-function -Wno-pragma-once-outside-header \
 		-x c "$h" || { echo "$h: does not compile alone"; bad=1; }
 	case $h in
-	lib/* | verity/* | fleet/*)
+	lib/* | verity/* | install/* | fleet/*)
 		awk -v h="$h" '
 			/\*\/[[:space:]]*$/ { doc = 1; next }
 			/^[[:space:]]*\/?\*/ { next }

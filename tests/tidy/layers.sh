@@ -10,8 +10,9 @@ allowed() {
 	lib/base) echo "lib/base lib/core" ;;
 	verity) echo "verity lib/core lib/base" ;;
 	fleet) echo "fleet lib/core lib/base verity" ;;
+	install) echo "install lib/core lib/base verity" ;;
 	uki) echo "uki lib/core lib/base" ;;
-	update) echo "update lib/core lib/base verity fleet" ;;
+	update) echo "update lib/core lib/base verity install fleet" ;;
 	qemu/guest) echo "qemu/guest bootloader/efi lib/core" ;;
 	qemu) echo "qemu lib/base lib/core verity uki" ;;
 	bootloader/efi) echo "bootloader/efi lib/core" ;;
@@ -21,16 +22,17 @@ allowed() {
 	builder/recipe) echo "builder/recipe lib/core lib/base" ;;
 	builder/resolve) echo "builder/resolve builder/recipe lib/core lib/base" ;;
 	builder/rootfs) echo "builder/rootfs builder/recipe builder/resolve lib/core lib/base" ;;
-	builder/squash | builder/disk | builder/publish)
+	builder/squash | builder/publish)
 		echo "$1 lib/core lib/base verity" ;;
-	builder) echo "builder lib/core lib/base verity uki fleet" ;;
+	builder/disk | builder/bundle) echo "$1 lib/core lib/base verity install" ;;
+	builder) echo "builder lib/core lib/base verity uki install fleet" ;;
 	esac
 }
 
 bad=0
 n=0
 for f in $(git ls-files -co --exclude-standard 'lib/*.[ch]' 'verity/*.[ch]' 'fleet/*.[ch]' 'update/*.[ch]' \
-	'uki/*.[ch]' 'qemu/*.[ch]' 'bootloader/*.[ch]' 'builder/*.[ch]'); do
+	'install/*.[ch]' 'uki/*.[ch]' 'qemu/*.[ch]' 'bootloader/*.[ch]' 'builder/*.[ch]'); do
 	[ -f "$f" ] || continue
 	dir=${f%/*}
 	case $dir in lib/* | bootloader/* | builder/* | qemu/*) room=$(echo "$dir" | cut -d/ -f1-2) ;; *) room=${dir%%/*} ;; esac
