@@ -37,12 +37,11 @@ static const char *value_of(blkid_probe p, const char *name)
 /* "ext4 'home'": a label is whoever's who wrote the disk. */
 static void add_label(struct buf *out, const char *label)
 {
-	char clean[128];
-
 	if (!label || !*label)
 		return;
-	printable_copy(label, strlen(label), clean, sizeof(clean));
-	buf_addf(out, " '%s'", clean);
+	buf_adds(out, " '");
+	printable_add(out, label, strlen(label), false);
+	buf_addc(out, '\'');
 }
 
 /* A file system, RAID or LUKS that begins at @offset. False when there is none. */

@@ -10,7 +10,7 @@
 #include "lib/core/bootstate.h"
 #include "lib/core/sha256.h"
 
-#define MIB (1ull << 20)
+#define MIB (UINT64_C(1) << 20)
 /* Early init takes state for blank when so much of it is zero ... */
 #define STATE_HEAD_BYTES (8 * MIB)
 /* ... and no spare ext4 superblock lies at the start of these groups of 128 MiB. */
@@ -30,11 +30,11 @@ static uint64_t part_offset(const struct gpt *gpt, const char *name, uint64_t *r
 	return gpt_offset_bytes(gpt, &p);
 }
 
-uint64_t plan_min_bytes(const struct source *s)
+uint64_t plan_min_bytes(const struct provision_source *s)
 {
 	uint64_t state, bytes;
 
-	source_part(s, GPT_NAME_STATE, &state, &bytes);
+	provision_source_part(s, GPT_NAME_STATE, &state, &bytes);
 	if (s->running && bytes > PLAN_STATE_MIN_BYTES)
 		bytes = PLAN_STATE_MIN_BYTES;
 	return state + bytes + GPT_ALIGN_BYTES;
@@ -57,7 +57,7 @@ static struct guid own_guid(const uint8_t seed[GUID_BYTES], const char *role)
 }
 
 /* Those of slot a's root and tree are the halves of the root hash, as the builder makes them. */
-static struct guid part_guid(const struct source *s, const uint8_t seed[GUID_BYTES],
+static struct guid part_guid(const struct provision_source *s, const uint8_t seed[GUID_BYTES],
 			     const char *name)
 {
 	if (!strcmp(name, gpt_name_root[0]))
@@ -67,7 +67,7 @@ static struct guid part_guid(const struct source *s, const uint8_t seed[GUID_BYT
 	return own_guid(seed, name);
 }
 
-static int add_partition(const struct source *s, unsigned idx, const uint8_t seed[GUID_BYTES],
+static int add_partition(const struct provision_source *s, unsigned idx, const uint8_t seed[GUID_BYTES],
 			 struct plan *plan, struct err *err)
 {
 	uint32_t sector = plan->gpt.sector_bytes;
@@ -98,7 +98,7 @@ static int add_partition(const struct source *s, unsigned idx, const uint8_t see
 	return r ? err_set(err, PLAN_REFUSED, "partition %s: %s", names[idx], gpt_error_text(r)) : 0;
 }
 
-static int make_table(const struct source *s, uint64_t size_bytes, uint32_t sector_bytes,
+static int make_table(const struct provision_source *s, uint64_t size_bytes, uint32_t sector_bytes,
 		      const uint8_t seed[GUID_BYTES], struct plan *plan, struct err *err)
 {
 	struct guid disk = own_guid(seed, "disk");
@@ -114,7 +114,7 @@ static int make_table(const struct source *s, uint64_t size_bytes, uint32_t sect
 	return 0;
 }
 
-static void plan_copies(const struct source *s, struct plan *plan)
+static void plan_copies(const struct provision_source *s, struct plan *plan)
 {
 	const char *const from[] = { GPT_NAME_ESP, gpt_name_boot[s->slot], gpt_name_root[s->slot],
 				     gpt_name_verity[s->slot], gpt_name_sig[s->slot] };
@@ -128,7 +128,7 @@ static void plan_copies(const struct source *s, struct plan *plan)
 		struct plan_copy *c = &plan->copy[i];
 		uint64_t bytes;
 
-		source_part(s, from[i], &c->from_bytes, &c->len_bytes);
+		provision_source_part(s, from[i], &c->from_bytes, &c->len_bytes);
 		c->to_bytes = part_offset(&plan->gpt, to[i], &bytes);
 		c->name = words[i];
 	}
@@ -198,7 +198,7 @@ static void plan_wipes(struct plan *plan, uint64_t size_bytes)
 	wipe_state(plan, size_bytes);
 }
 
-int plan_make(const struct source *s, uint64_t size_bytes, uint32_t sector_bytes,
+int plan_make(const struct provision_source *s, uint64_t size_bytes, uint32_t sector_bytes,
 	      const uint8_t seed[GUID_BYTES], struct plan *ret, struct err *err)
 {
 	int r;

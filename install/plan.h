@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "install/source.h"
+#include "install/provision_source.h"
 #include "lib/core/gpt.h"
 #include "lib/core/guid.h"
 
@@ -54,14 +54,14 @@ struct plan {
 };
 
 /* Bytes a target must have for @s. */
-uint64_t plan_min_bytes(const struct source *s);
+uint64_t plan_min_bytes(const struct provision_source *s);
 
 /*
  * Plan for a target of @size_bytes and @sector_bytes. @seed makes the disk's GUIDs
  * its own: two disks with the same ones cannot be told apart by early init. 0;
  * PLAN_REFUSED with the reason; or a negative errno.
  */
-int plan_make(const struct source *s, uint64_t size_bytes, uint32_t sector_bytes,
+int plan_make(const struct provision_source *s, uint64_t size_bytes, uint32_t sector_bytes,
 	      const uint8_t seed[GUID_BYTES], struct plan *ret, struct err *err);
 
 #endif

@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "install/plan.h"
-#include "install/source.h"
+#include "install/provision_source.h"
 
 struct blk;
 struct err;
@@ -28,7 +28,7 @@ struct err;
 enum { PROVISION_WRONG = 1 };
 
 struct provision_options {
-	const struct source *source;
+	const struct provision_source *source;
 	const struct plan *plan; /* for a target of this size */
 	struct blk *disk;
 	int fd; /* of the same medium, for reading */

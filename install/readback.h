@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "install/plan.h"
-#include "install/source.h"
+#include "install/provision_source.h"
 #include "lib/base/digest.h"
 
 struct blk;
@@ -27,7 +27,7 @@ enum { READBACK_WRONG = 1 };
 void readback_digest_add(struct digest *d, uint64_t offset_bytes, const void *data, size_t len);
 
 struct readback {
-	const struct source *source;
+	const struct provision_source *source;
 	const struct plan *plan;
 	struct blk *disk;
 	int fd; /* of the same medium, for the hash tree's threads */

@@ -17,6 +17,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
+#include "lib/base/path.h"
 #include "lib/base/printable.h"
 
 #ifndef BLKGETDISKSEQ
@@ -36,6 +37,7 @@ static void read_attribute(const struct target *t, const struct target_world *wo
 {
 	_cleanup_free_ char *path = str_printf("%s/dev/block/%u:%u/%s", world->sys, major(t->rdev),
 					       minor(t->rdev), name);
+	_cleanup_buf_ struct buf clean = BUF_INIT;
 	_cleanup_free_ char *text = NULL;
 	size_t len;
 
@@ -44,7 +46,9 @@ static void read_attribute(const struct target *t, const struct target_world *wo
 		return;
 	while (len && (text[len - 1] == '\n' || text[len - 1] == ' '))
 		len--;
-	printable_copy(text, len, out, size);
+	printable_add(&clean, text, len, false);
+	if (clean.len && buf_ok(&clean))
+		snprintf(out, size, "%s", clean.data);
 }
 
 /* What it says on the drive, so that a person knows which one it is. */
@@ -79,6 +83,25 @@ static int look_at_disk(struct target *t, int fd, const struct target_options *o
 	return target_check_use(&o->world, t->path, t->rdev, err);
 }
 
+/* The disk that early init found and left in its notes; absent on other systems. */
+static int check_running(const struct target *t, const struct target_world *world, struct err *err)
+{
+	_cleanup_free_ char *path = path_join(world->run_dir, "disk"), *disk = NULL;
+	struct stat st;
+
+	if (!path)
+		return err_oom(err);
+	if (io_read_file(path, 256, &disk, NULL, NULL))
+		return 0;
+	disk[strcspn(disk, "\n")] = '\0';
+	if (stat(disk, &st) || S_ISBLK(st.st_mode) != t->block_device)
+		return 0;
+	if (t->block_device ? st.st_rdev != t->rdev :
+			      st.st_dev != t->dev || st.st_ino != t->ino)
+		return 0;
+	return refuse(err, t->path, "is the disk this system runs from");
+}
+
 static int look_at_file(struct target *t, int fd, const struct target_options *o, struct err *err)
 {
 	char magic[4];
@@ -108,7 +131,9 @@ static int look(struct target *t, const struct target_options *o, struct err *er
 	r = io_size(fd, &t->size_bytes);
 	if (r)
 		return err_errno(err, r, "%s", t->path);
-	r = t->block_device ? look_at_disk(t, fd, o, err) : look_at_file(t, fd, o, err);
+	r = check_running(t, &o->world, err);
+	if (r == 0)
+		r = t->block_device ? look_at_disk(t, fd, o, err) : look_at_file(t, fd, o, err);
 	if (r == 0 && t->size_bytes == 0)
 		r = refuse(err, t->path, t->block_device ? "has no medium in it" : "is empty");
 	return r ? r : contents_describe(fd, &t->contents, &t->blank, err);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -164,7 +163,8 @@ static int check_name(const struct look *l, const char *name, const char *upon, 
 static int check_holders(const struct look *l, const char *name, const char *upon, unsigned depth)
 {
 	_cleanup_closedir_ DIR *d = NULL;
-	char path[PATH_MAX], first[NAME_MAX + 1] = "";
+	_cleanup_free_ char *first = NULL;
+	char path[PATH_MAX];
 	struct dirent *e;
 	int r = 0;
 
@@ -173,12 +173,15 @@ static int check_holders(const struct look *l, const char *name, const char *upo
 	while (d && r == 0 && (e = readdir(d))) {
 		if (e->d_name[0] == '.')
 			continue;
-		snprintf(first, sizeof(first), "%s", e->d_name);
+		if (!first)
+			first = strdup(e->d_name);
+		if (!first)
+			return err_oom(l->err);
 		if (depth < DEPTH_MAX)
 			r = check_name(l, e->d_name, upon ? upon : name, depth + 1);
 	}
 	/* Mounted or not, it is somebody's. */
-	if (r == 0 && *first)
+	if (r == 0 && first)
 		r = refuse(l, name, NULL, "is held by /dev/", first);
 	return r;
 }
@@ -216,22 +219,6 @@ static int check_partitions(const struct look *l, const char *name)
 	return r;
 }
 
-/* The disk that early init found and left in its notes; absent on other systems. */
-static int check_running(const struct look *l, dev_t rdev)
-{
-	_cleanup_free_ char *text = NULL;
-	char path[PATH_MAX];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/disk", l->world->run_dir);
-	if (io_read_file(path, 256, &text, NULL, NULL))
-		return 0;
-	text[strcspn(text, "\n")] = '\0';
-	if (stat(text, &st) || !S_ISBLK(st.st_mode) || st.st_rdev != rdev)
-		return 0;
-	return err_set(l->err, TARGET_REFUSED, "%s is the disk this system runs from", l->path);
-}
-
 /* "sda" of 8:0: the last part of what /sys/dev/block/8:0 points to. */
 static int kernel_name(const struct target_world *world, dev_t rdev, char out[NAME_MAX + 1],
 		       struct err *err)
@@ -246,11 +233,11 @@ static int kernel_name(const struct target_world *world, dev_t rdev, char out[NA
 		return err_errno(err, -errno, "%s", path);
 	link[n] = '\0';
 	base = strrchr(link, '/');
-	snprintf(out, NAME_MAX + 1, "%s", base ? base + 1 : link);
+	snprintf(out, NAME_MAX + 1, "%.*s", NAME_MAX, base ? base + 1 : link);
 	return 0;
 }
 
-static int check_all(struct look *l, const char *name, dev_t rdev)
+static int check_all(struct look *l, const char *name)
 {
 	char path[PATH_MAX];
 	int r;
@@ -259,9 +246,6 @@ static int check_all(struct look *l, const char *name, dev_t rdev)
 	if (access(path, F_OK) == 0)
 		return err_set(l->err, TARGET_REFUSED,
 			       "%s is a partition; an image fills a whole disk", l->path);
-	r = check_running(l, rdev);
-	if (r)
-		return r;
 	snprintf(path, sizeof(path), "%s/self/mountinfo", l->world->proc);
 	r = io_read_file(path, MOUNTINFO_MAX, &l->mounts, NULL, l->err);
 	if (r)
@@ -284,7 +268,7 @@ int target_check_use(const struct target_world *world, const char *path, dev_t r
 	int r = kernel_name(world, rdev, name, err);
 
 	if (r == 0)
-		r = check_all(&l, name, rdev);
+		r = check_all(&l, name);
 	free(l.mounts);
 	free(l.swaps);
 	return r;

@@ -14,8 +14,8 @@ struct err;
 
 /*
  * Refuse the disk @rdev (named @path for people) when it, a partition of it, or what
- * lies upon one is in use; when it is a partition itself; when it is what this system
- * runs from. 0, TARGET_REFUSED, or a negative errno.
+ * lies upon one is in use; when it is a partition itself. 0, TARGET_REFUSED, or a negative
+ * errno.
  */
 int target_check_use(const struct target_world *world, const char *path, dev_t rdev,
 		     struct err *err);

@@ -1,5 +1,5 @@
-/* See source.h. */
-#include "install/source.h"
+/* See provision_source.h. */
+#include "install/provision_source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +19,11 @@
 
 static int refuse(struct err *err, const char *why)
 {
-	return err_set(err, SOURCE_REFUSED, "%s", why);
+	return err_set(err, PROVISION_SOURCE_REFUSED, "%s", why);
 }
 
 /* A file says nothing of its sector size: the table is where it makes sense. */
-static int read_table(struct source *s, struct blk *disk, struct err *err)
+static int read_table(struct provision_source *s, struct blk *disk, struct err *err)
 {
 	static const uint32_t sector_sizes[] = { 512, 4096 };
 	const struct disk_ops ops = blk_disk_ops(disk);
@@ -36,7 +36,7 @@ static int read_table(struct source *s, struct blk *disk, struct err *err)
 	return r ? refuse(err, gpt_error_text(r)) : 0;
 }
 
-static int check_names(const struct source *s, struct err *err)
+static int check_names(const struct provision_source *s, struct err *err)
 {
 	const char *const names[] = {
 		GPT_NAME_ESP,	GPT_NAME_BOOT_STATE, gpt_name_boot[0],	 gpt_name_root[0],
@@ -49,13 +49,13 @@ static int check_names(const struct source *s, struct err *err)
 		int r = gpt_find_name(&s->gpt, names[i], &p);
 
 		if (r)
-			return err_set(err, SOURCE_REFUSED, "it is no disk of kiln: partition %s: %s",
+			return err_set(err, PROVISION_SOURCE_REFUSED, "it is no disk of kiln: partition %s: %s",
 				       names[i], gpt_error_text(r));
 	}
 	return 0;
 }
 
-void source_part(const struct source *s, const char *name, uint64_t *ret_offset,
+void provision_source_part(const struct provision_source *s, const char *name, uint64_t *ret_offset,
 		 uint64_t *ret_bytes)
 {
 	struct gpt_partition p = { 0 };
@@ -84,7 +84,7 @@ static int choose_running(const struct bs *bs, const uint8_t *root, unsigned *re
 	return BS_E_NO_SLOT;
 }
 
-static int choose_slot(struct source *s, struct blk *disk, const uint8_t *running_root,
+static int choose_slot(struct provision_source *s, struct blk *disk, const uint8_t *running_root,
 		       struct err *err)
 {
 	_cleanup_free_ struct bs_disk *bs_disk = calloc(1, sizeof(*bs_disk));
@@ -96,14 +96,14 @@ static int choose_slot(struct source *s, struct blk *disk, const uint8_t *runnin
 
 	if (!bs_disk)
 		return err_oom(err);
-	source_part(s, GPT_NAME_BOOT_STATE, &offset, &bytes);
+	provision_source_part(s, GPT_NAME_BOOT_STATE, &offset, &bytes);
 	r = blk_new_window(disk, offset, bytes, &part);
 	if (r)
 		return err_errno(err, r, "partition " GPT_NAME_BOOT_STATE);
 	ops = blk_disk_ops(part);
 	r = bs_load(bs_disk, &ops, &bs);
 	if (r)
-		return err_set(err, r < 0 ? r : SOURCE_REFUSED, "the boot state: %s",
+		return err_set(err, r < 0 ? r : PROVISION_SOURCE_REFUSED, "the boot state: %s",
 			       bs_error_text(r));
 	r = running_root ? choose_running(&bs, running_root, &s->slot) :
 			   bs_choose(&bs, 0, 0, &s->slot);
@@ -115,7 +115,7 @@ static int choose_slot(struct source *s, struct blk *disk, const uint8_t *runnin
 	return 0;
 }
 
-static int read_cmdline(struct source *s, const uint8_t *uki, struct err *err)
+static int read_cmdline(struct provision_source *s, const uint8_t *uki, struct err *err)
 {
 	struct pe_section line;
 	struct pe pe;
@@ -124,24 +124,24 @@ static int read_cmdline(struct source *s, const uint8_t *uki, struct err *err)
 	if (r == PE_OK)
 		r = pe_section_find(&pe, ".cmdline", &line);
 	if (r != PE_OK)
-		return err_set(err, SOURCE_REFUSED, "the UKI: %s", pe_error_text(r));
+		return err_set(err, PROVISION_SOURCE_REFUSED, "the UKI: %s", pe_error_text(r));
 	r = verity_params_from_cmdline((const char *)uki + line.offset,
 				       strnlen((const char *)uki + line.offset, line.bytes),
 				       &s->verity);
 	if (r != VERITY_OK)
-		return err_set(err, SOURCE_REFUSED, "the UKI's command line: %s",
+		return err_set(err, PROVISION_SOURCE_REFUSED, "the UKI's command line: %s",
 			       verity_error_text(r));
 	return 0;
 }
 
-static int read_uki(struct source *s, struct err *err)
+static int read_uki(struct provision_source *s, struct err *err)
 {
 	_cleanup_free_ uint8_t *uki = NULL;
 	uint8_t sum[DIGEST_BYTES];
 	uint64_t offset, bytes;
 	int r;
 
-	source_part(s, gpt_name_boot[s->slot], &offset, &bytes);
+	provision_source_part(s, gpt_name_boot[s->slot], &offset, &bytes);
 	if (bytes < SLOTDESC_BYTES || s->image.uki_bytes > bytes - SLOTDESC_BYTES ||
 	    s->image.uki_bytes > UKI_MAX_BYTES)
 		return refuse(err, "the UKI is larger than its partition");
@@ -158,7 +158,7 @@ static int read_uki(struct source *s, struct err *err)
 }
 
 /* Root, tree and signature are where the UKI says, and for the same root hash. */
-static int read_root(struct source *s, struct err *err)
+static int read_root(struct provision_source *s, struct err *err)
 {
 	uint8_t sig[SIGFILE_BYTES];
 	uint64_t offset, bytes, tree_bytes;
@@ -166,27 +166,27 @@ static int read_root(struct source *s, struct err *err)
 
 	if (memcmp(s->verity.root_hash, s->image.root_hash, sizeof(s->image.root_hash)) != 0)
 		return refuse(err, "the UKI names another root hash than the boot state");
-	source_part(s, gpt_name_verity[s->slot], &offset, &tree_bytes);
-	source_part(s, gpt_name_root[s->slot], &offset, &bytes);
+	provision_source_part(s, gpt_name_verity[s->slot], &offset, &tree_bytes);
+	provision_source_part(s, gpt_name_root[s->slot], &offset, &bytes);
 	r = verity_params_fit(&s->verity, bytes, tree_bytes);
 	if (r != VERITY_OK)
 		return refuse(err, verity_error_text(r));
 	if (s->verity.hash_start_block != 1)
 		return refuse(err, "the hash tree does not follow its superblock");
-	source_part(s, gpt_name_sig[s->slot], &offset, &bytes);
+	provision_source_part(s, gpt_name_sig[s->slot], &offset, &bytes);
 	if (bytes < sizeof(sig))
 		return refuse(err, "the signature's partition is too small");
 	r = io_pread_all(s->fd, sig, sizeof(sig), offset);
 	if (r)
 		return err_errno(err, r, "cannot read the signature");
 	if (sigfile_parse(sig, sizeof(sig), &s->sig, err))
-		return SOURCE_REFUSED;
+		return PROVISION_SOURCE_REFUSED;
 	if (memcmp(s->sig.root, s->image.root_hash, sizeof(s->sig.root)) != 0)
 		return refuse(err, "the signature is for another root hash");
 	return 0;
 }
 
-static int open_source(struct source *s, const char *path, const uint8_t *running_root,
+static int open_source(struct provision_source *s, const char *path, const uint8_t *running_root,
 		       struct err *err)
 {
 	_cleanup_blk_ struct blk *disk = NULL;
@@ -213,10 +213,10 @@ static int open_source(struct source *s, const char *path, const uint8_t *runnin
 	return r ? r : read_root(s, err);
 }
 
-int source_open(const char *path, const uint8_t *running_root, struct source **ret,
+int provision_source_open(const char *path, const uint8_t *running_root, struct provision_source **ret,
 		struct err *err)
 {
-	_cleanup_source_ struct source *s = calloc(1, sizeof(*s));
+	_cleanup_provision_source_ struct provision_source *s = calloc(1, sizeof(*s));
 	int r;
 
 	if (!s)
@@ -229,7 +229,7 @@ int source_open(const char *path, const uint8_t *running_root, struct source **r
 	return 0;
 }
 
-struct source *source_free(struct source *s)
+struct provision_source *provision_source_free(struct provision_source *s)
 {
 	if (s && s->fd >= 0)
 		close(s->fd);

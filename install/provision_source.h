@@ -6,8 +6,8 @@
  * would, and refused where they would refuse it; whether it is signed is checked
  * on what was written (readback.h).
  */
-#ifndef INSTALL_SOURCE_H
-#define INSTALL_SOURCE_H
+#ifndef INSTALL_PROVISION_SOURCE_H
+#define INSTALL_PROVISION_SOURCE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,10 +20,10 @@
 struct err;
 
 /* A positive return: this cannot be provisioned from. */
-enum { SOURCE_REFUSED = 1 };
+enum { PROVISION_SOURCE_REFUSED = 1 };
 
 /* About 30 KiB: on the heap. */
-struct source {
+struct provision_source {
 	int fd; /* owned; read only */
 	uint64_t size_bytes;
 	struct gpt gpt;
@@ -38,23 +38,23 @@ struct source {
 /*
  * Open @path and choose its slot: the one the selector would start next or, where
  * @running_root is not NULL, the one that holds this root hash (the disk is then the
- * running one). 0 with a source the caller frees; SOURCE_REFUSED with the reason; or a
+ * running one). 0 with a source the caller frees; PROVISION_SOURCE_REFUSED with the reason; or a
  * negative errno.
  */
-int source_open(const char *path, const uint8_t *running_root, struct source **ret,
+int provision_source_open(const char *path, const uint8_t *running_root, struct provision_source **ret,
 		struct err *err);
 
 /* Where the partition @name lies, in bytes. @name is one of kiln's, so it is there. */
-void source_part(const struct source *s, const char *name, uint64_t *ret_offset,
+void provision_source_part(const struct provision_source *s, const char *name, uint64_t *ret_offset,
 		 uint64_t *ret_bytes);
 
 /* NULL-safe; returns NULL. */
-struct source *source_free(struct source *s);
+struct provision_source *provision_source_free(struct provision_source *s);
 
-static inline void source_freep(struct source **s)
+static inline void provision_source_freep(struct provision_source **s)
 {
-	*s = source_free(*s);
+	*s = provision_source_free(*s);
 }
-#define _cleanup_source_ __attribute__((cleanup(source_freep)))
+#define _cleanup_provision_source_ __attribute__((cleanup(provision_source_freep)))
 
 #endif
