@@ -265,8 +265,10 @@ static int finish(struct work *w, const struct readback *rb, struct err *err)
 	if (r == 0)
 		r = flush(w, err);
 	if (r == 0)
+		r = readback_records(rb, err);
+	if (r == 0)
 		r = put_table(w, err);
-	return r ? r : readback_records(rb, err);
+	return r ? r : readback_tables(rb, err);
 }
 
 static int check_parts(struct work *w, struct readback *rb, struct err *err)

@@ -6,7 +6,8 @@
  *	what was there stops to be a disk: both places of its partition table -> all
  *	that could be taken for something alive is zeroed; ESP, UKI, root, hash tree,
  *	signature are written -> everything is read back and checked to the signed
- *	root hash -> slot descriptor, boot state -> backup table -> primary table
+ *	root hash; slot descriptor, boot state -> these are read back; backup table ->
+ *	primary table -> both are read back
  *
  * so that at no instant, whatever a power cut leaves, there is a partition table and
  * not the whole system. A target that ends in between boots nothing.

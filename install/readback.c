@@ -185,8 +185,15 @@ static int check_descriptor(const struct readback *rb, struct err *err)
 		       0;
 }
 
+int readback_records(const struct readback *rb, struct err *err)
+{
+	int r = check_descriptor(rb, err);
+
+	return r ? r : check_state(rb, err);
+}
+
 /* Byte by byte: gpt_read() would be content with one good copy. */
-static int check_tables(const struct readback *rb, struct err *err)
+int readback_tables(const struct readback *rb, struct err *err)
 {
 	uint32_t sector = rb->disk->sector_bytes;
 	size_t head_bytes = GPT_HEAD_BYTES(sector), tail_bytes = GPT_TAIL_BYTES(sector);
@@ -206,13 +213,4 @@ static int check_tables(const struct readback *rb, struct err *err)
 	return memcmp(want, got, head_bytes + tail_bytes) ?
 		       err_set(err, READBACK_WRONG, "the partition table reads back wrong") :
 		       0;
-}
-
-int readback_records(const struct readback *rb, struct err *err)
-{
-	int r = check_descriptor(rb, err);
-
-	if (r == 0)
-		r = check_state(rb, err);
-	return r ? r : check_tables(rb, err);
 }

@@ -42,7 +42,10 @@ struct readback {
 /* Before anything says that there is a system: all parts of slot a, and the ESP. */
 int readback_parts(const struct readback *rb, struct err *err);
 
-/* At the end: slot descriptor, boot state and both copies of the partition table. */
+/* What says that slot a can be started: its descriptor and the boot state. */
 int readback_records(const struct readback *rb, struct err *err);
+
+/* At the end: both copies of the partition table. */
+int readback_tables(const struct readback *rb, struct err *err);
 
 #endif
