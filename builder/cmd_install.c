@@ -107,7 +107,7 @@ const struct command cmd_install = {
 	.min_args = 2,
 	.max_args = 2,
 	.run = run,
-	.details = "IMAGE is a .raw disk, or the directory it was published to. Everything on TARGET\n"
-		   "is lost. A disk of which anything is in use is refused, whatever you say.\n"
-		   "Exit status 3 means that a check refused.",
+	.details = "IMAGE is a .raw disk, or the directory it was published to. Everything on\n"
+		   "TARGET is lost. A disk of which anything is in use is refused, whatever you\n"
+		   "say. Exit status 3 means that a check refused.",
 };

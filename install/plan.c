@@ -67,8 +67,8 @@ static struct guid part_guid(const struct provision_source *s, const uint8_t see
 	return own_guid(seed, name);
 }
 
-static int add_partition(const struct provision_source *s, unsigned idx, const uint8_t seed[GUID_BYTES],
-			 struct plan *plan, struct err *err)
+static int add_partition(const struct provision_source *s, unsigned idx,
+			 const uint8_t seed[GUID_BYTES], struct plan *plan, struct err *err)
 {
 	uint32_t sector = plan->gpt.sector_bytes;
 	struct gpt_partition p = { 0 };
@@ -95,7 +95,10 @@ static int add_partition(const struct provision_source *s, unsigned idx, const u
 	p.last_lba = p.first_lba + bytes / sector - 1;
 	p.unique = part_guid(s, seed, p.name);
 	r = gpt_set_partition(&plan->gpt, &p);
-	return r ? err_set(err, PLAN_REFUSED, "partition %s: %s", names[idx], gpt_error_text(r)) : 0;
+	if (r)
+		return err_set(err, PLAN_REFUSED, "partition %s: %s", names[idx],
+			       gpt_error_text(r));
+	return 0;
 }
 
 static int make_table(const struct provision_source *s, uint64_t size_bytes, uint32_t sector_bytes,

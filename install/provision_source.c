@@ -49,8 +49,9 @@ static int check_names(const struct provision_source *s, struct err *err)
 		int r = gpt_find_name(&s->gpt, names[i], &p);
 
 		if (r)
-			return err_set(err, PROVISION_SOURCE_REFUSED, "it is no disk of kiln: partition %s: %s",
-				       names[i], gpt_error_text(r));
+			return err_set(err, PROVISION_SOURCE_REFUSED,
+				       "it is no disk of kiln: partition %s: %s", names[i],
+				       gpt_error_text(r));
 	}
 	return 0;
 }
@@ -67,8 +68,10 @@ void provision_source_part(const struct provision_source *s, const char *name, u
 
 static bool holds_root(const struct bs *bs, unsigned slot, const uint8_t *root)
 {
-	return bs->slot[slot].status == BS_READY &&
-	       !memcmp(bs->slot[slot].image.root_hash, root, sizeof(bs->slot[slot].image.root_hash));
+	const struct bs_slot *s = &bs->slot[slot];
+
+	return s->status == BS_READY &&
+	       !memcmp(s->image.root_hash, root, sizeof(s->image.root_hash));
 }
 
 /* Both slots may hold the running root; then the one started last is meant. */
@@ -213,8 +216,8 @@ static int open_source(struct provision_source *s, const char *path, const uint8
 	return r ? r : read_root(s, err);
 }
 
-int provision_source_open(const char *path, const uint8_t *running_root, struct provision_source **ret,
-		struct err *err)
+int provision_source_open(const char *path, const uint8_t *running_root,
+			  struct provision_source **ret, struct err *err)
 {
 	_cleanup_provision_source_ struct provision_source *s = calloc(1, sizeof(*s));
 	int r;

@@ -41,8 +41,8 @@ struct provision_source {
  * running one). 0 with a source the caller frees; PROVISION_SOURCE_REFUSED with the reason; or a
  * negative errno.
  */
-int provision_source_open(const char *path, const uint8_t *running_root, struct provision_source **ret,
-		struct err *err);
+int provision_source_open(const char *path, const uint8_t *running_root,
+			  struct provision_source **ret, struct err *err);
 
 /* Where the partition @name lies, in bytes. @name is one of kiln's, so it is there. */
 void provision_source_part(const struct provision_source *s, const char *name, uint64_t *ret_offset,

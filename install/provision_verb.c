@@ -128,8 +128,9 @@ static int write_target(const struct provision_verb *v, const struct target *t,
 	catch_signals();
 	r = provision(&o, ret, err);
 	if (r) {
-		err_append(err, t->exists ? "\n%s is left without a partition table: it boots nothing" :
-					    "\n%s is removed again", t->path);
+		err_append(err, "\n%s is %s", t->path,
+			   t->exists ? "left without a partition table: it boots nothing" :
+				       "removed again");
 		target_unmake(t);
 		return err_add(err, r, "%s", t->path);
 	}

@@ -104,7 +104,9 @@ static int check_root(const struct readback *rb, struct err *err)
 	int r = verity_tree_check(rb->fd, p->data_blocks * VERITY_BLOCK_BYTES, rb->fd, p->salt,
 				  p->salt_bytes, p->root_hash, &opts, err);
 
-	return r > 0 ? err_add(err, READBACK_WRONG, "the root was written, but reads back wrong") : r;
+	if (r > 0)
+		return err_add(err, READBACK_WRONG, "the root was written, but reads back wrong");
+	return r;
 }
 
 /* By its content and not its digest: it is what was written that must be signed. */

@@ -71,6 +71,7 @@ int target_open(const struct target *t, int *ret_fd, struct err *err);
 /* Remove the file that target_open() made. Nothing else is ever removed. */
 void target_unmake(const struct target *t);
 
+/* Release what target_look() found. */
 void target_done(struct target *t);
 
 #endif

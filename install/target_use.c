@@ -56,7 +56,7 @@ static void unescape(const char *text, size_t len, char *out, size_t size)
 	out[n] = '\0';
 }
 
-/* Field number @n of a line, counted from 0; its length in *@ret_len. NULL: there are fewer. */
+/* Field number @n of a line, counted from 0; its length in *@ret_len. NULL: there is none. */
 static const char *field(const char *line, size_t len, unsigned n, size_t *ret_len)
 {
 	const char *end = line + len;
@@ -70,7 +70,7 @@ static const char *field(const char *line, size_t len, unsigned n, size_t *ret_l
 	*ret_len = strcspn(line, " \n");
 	if (*ret_len > (size_t)(end - line))
 		*ret_len = (size_t)(end - line);
-	return line;
+	return *ret_len ? line : NULL;
 }
 
 /* The source of a mount stands two fields behind the dash. */

@@ -130,6 +130,8 @@ promise_cmds = \
 	'tests/golden/hangs.sh $(O) $(cloud_dir) unfed guard' \
 	'tests/golden/selector_arm64.sh $(O)' \
 	'tests/golden/verity_strangers.sh $(O)' \
+	'tests/golden/provision.sh $(O) $(demo_dir)' \
+	'tests/golden/provision_boots.sh $(O) $(demo_disk)' \
 	'tests/golden/image_strangers.sh $(demo_dir)' \
 	'tests/golden/apt_agrees.sh $(O)/kiln $(patsubst %,recipes/%.yaml,$(filter-out demo-broken,$(bake_recipes))) minimal.yaml@trixie examples/web.yaml@trixie' \
 	'tests/golden/reproducible.sh $(O) recipes/demo.yaml $(demo_dir)' \
@@ -151,6 +153,8 @@ bench:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/bench/verity.sh $(O)
 	$(Q)tests/bench/bake.sh $(O) recipes/demo.yaml
+	$(Q)$(MAKE) --no-print-directory $(O)/bake/demo.stamp
+	$(Q)tests/bench/provision.sh $(O) $(demo_disk)
 
 # ---- for developers -----------------------------------------------------------
 #: make fuzz         every parser for SECONDS=30 each, with clang

@@ -93,6 +93,6 @@ const struct command cmd_provision = {
 	.max_args = 1,
 	.run = run,
 	.details = "The version goes to slot a of TARGET; slot b is empty there, and the state\n"
-		   "partition blank. Everything on TARGET is lost. A disk of which anything is in use\n"
-		   "is refused, whatever you say. Exit status 3 means that a check refused.",
+		   "partition blank. Everything on TARGET is lost. A disk of which anything is in\n"
+		   "use is refused, whatever you say. Exit status 3 means that a check refused.",
 };

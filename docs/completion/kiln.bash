@@ -35,7 +35,7 @@ _kiln()
 		case $verb in
 		build | lock | recipe)
 			mapfile -t COMPREPLY < <(compgen -f -X '!*.yaml' -- "$cur"; compgen -d -- "$cur") ;;
-		boot | test | inspect | verify)
+		boot | test | inspect | verify | install)
 			mapfile -t COMPREPLY < <(compgen -f -X '!*.raw' -- "$cur"; compgen -d -- "$cur") ;;
 		*)
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

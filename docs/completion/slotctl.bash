@@ -34,6 +34,9 @@ _slotctl()
 	else
 		case $verb in
 		boot-once | retry) mapfile -t COMPREPLY < <(compgen -W 'a b' -- "$cur") ;;
+		provision)
+			compopt -o filenames
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 		esac
 	fi
 }
