@@ -90,13 +90,14 @@ static const struct blk_class medium_class = {
 	.zero = medium_zero,
 };
 
-/* The same open file again, so that it is the same device whatever its name means by now. */
-static int open_direct(int fd)
+int medium_open_direct(int fd, bool writable)
 {
 	char path[32];
+	int direct;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	direct = open(path, (writable ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
+	return direct < 0 ? -errno : direct;
 }
 
 int medium_new(int fd, uint32_t sector_bytes, struct blk **ret, struct err *err)
@@ -116,7 +117,7 @@ int medium_new(int fd, uint32_t sector_bytes, struct blk **ret, struct err *err)
 	m->blk.size_bytes = size / sector_bytes * sector_bytes;
 	m->blk.sector_bytes = sector_bytes;
 	m->block_device = S_ISBLK(st.st_mode);
-	m->direct_fd = open_direct(fd);
+	m->direct_fd = medium_open_direct(fd, true);
 	m->fd = TAKE_FD(owned);
 	*ret = &m->blk;
 	return 0;

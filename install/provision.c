@@ -2,6 +2,7 @@
 #include "install/provision.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,11 +143,14 @@ static uint64_t hole_at(int fd, uint64_t from, uint64_t len)
 static int copy_piece(struct work *w, const struct plan_copy *c, uint64_t done, size_t len,
 		      struct digest *d, struct err *err)
 {
-	int r = io_pread_all(w->o->source->fd, w->chunk, len, c->from_bytes + done);
+	int fd = w->o->source->fd;
+	int r = io_pread_all(fd, w->chunk, len, c->from_bytes + done);
 
 	if (r)
 		return err_errno(err, r, "cannot read the %s from the source", c->name);
-	for (size_t i = 0; i < len; i += READBACK_GRAIN_BYTES)
+	/* The next piece is on its way while this one is written. */
+	posix_fadvise(fd, (off_t)(c->from_bytes + done + len), CHUNK_BYTES, POSIX_FADV_WILLNEED);
+	for (size_t i = 0; d && i < len; i += READBACK_GRAIN_BYTES)
 		readback_digest_add(d, done + i, w->chunk + i,
 				    len - i < READBACK_GRAIN_BYTES ? len - i :
 								     READBACK_GRAIN_BYTES);
@@ -163,8 +167,9 @@ static uint64_t whole_grains(uint64_t hole, uint64_t left)
 static int copy_part(struct work *w, enum plan_part part, struct err *err)
 {
 	const struct plan_copy *c = &w->o->plan->copy[part];
-	_cleanup_(digest_freep) struct digest *d = digest_new();
-	int r = d ? 0 : err_oom(err);
+	bool by_digest = part != PLAN_ROOT && part != PLAN_VERITY;
+	_cleanup_(digest_freep) struct digest *d = by_digest ? digest_new() : NULL;
+	int r = by_digest && !d ? err_oom(err) : 0;
 
 	for (uint64_t done = 0; r == 0 && done < c->len_bytes;) {
 		uint64_t left = c->len_bytes - done, n;
@@ -184,7 +189,7 @@ static int copy_part(struct work *w, enum plan_part part, struct err *err)
 		progress_add(w->progress, n);
 		done += n;
 	}
-	if (r == 0)
+	if (r == 0 && d)
 		digest_take(d, w->sums[part]);
 	return r;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "install/medium.h"
 #include "lib/base/blk.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
@@ -96,12 +97,14 @@ static int check_uki(const struct readback *rb, struct err *err)
 static int check_root(const struct readback *rb, struct err *err)
 {
 	const struct verity_params *p = &rb->source->verity;
+	_cleanup_close_ int direct = medium_open_direct(rb->fd, false);
 	const struct verity_options opts = {
+		.large_reads = direct >= 0,
 		.progress = rb->progress,
 		.data_start_bytes = rb->plan->copy[PLAN_ROOT].to_bytes,
 		.hash_start_bytes = rb->plan->copy[PLAN_VERITY].to_bytes,
 	};
-	int r = verity_tree_check(rb->fd, p->data_blocks * VERITY_BLOCK_BYTES, rb->fd, p->salt,
+	int r = verity_tree_check(direct < 0 ? rb->fd : direct, p->data_blocks * VERITY_BLOCK_BYTES, rb->fd, p->salt,
 				  p->salt_bytes, p->root_hash, &opts, err);
 
 	if (r > 0)

@@ -31,7 +31,10 @@ struct readback {
 	const struct plan *plan;
 	struct blk *disk;
 	int fd; /* of the same medium, for the hash tree's threads */
-	/* Of each part as it was read from the source, by readback_digest_add(). */
+	/*
+	 * Of each part as it was read from the source, by readback_digest_add(). Not of root and
+	 * hash tree: they are known by the root hash.
+	 */
 	const uint8_t (*sums)[DIGEST_BYTES];
 	const char *trusted_pem; /* who must have signed the root hash; NULL: known otherwise */
 	size_t trusted_len;

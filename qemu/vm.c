@@ -119,7 +119,8 @@ int vm_use_second(struct vm *vm, struct err *err)
 	if (!vm->second)
 		return err_set(err, -ENOENT, "the machine has no second disk");
 	if (vm->pid)
-		return err_set(err, -EBUSY, "the machine is on; disks are changed with the power off");
+		return err_set(err, -EBUSY,
+			       "the machine is on; disks are changed with the power off");
 	free(vm->disk);
 	vm->disk = TAKE_PTR(vm->second);
 	vm->disk_format = IMAGE_RAW;

@@ -24,7 +24,7 @@ struct blk_class {
 	int (*write)(struct blk *b, uint64_t offset_bytes, const void *data, size_t len);
 	int (*flush)(struct blk *b);
 	void (*free)(struct blk *b); /* frees @b itself */
-	/* Make a range read as zeroes without moving them; NULL, or -EOPNOTSUPP: they are written. */
+	/* Make a range read as zeroes without moving them; NULL, -EOPNOTSUPP: it cannot. */
 	int (*zero)(struct blk *b, uint64_t offset_bytes, uint64_t len);
 };
 
