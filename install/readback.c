@@ -104,7 +104,8 @@ static int check_root(const struct readback *rb, struct err *err)
 		.data_start_bytes = rb->plan->copy[PLAN_ROOT].to_bytes,
 		.hash_start_bytes = rb->plan->copy[PLAN_VERITY].to_bytes,
 	};
-	int r = verity_tree_check(direct < 0 ? rb->fd : direct, p->data_blocks * VERITY_BLOCK_BYTES, rb->fd, p->salt,
+	int r = verity_tree_check(direct < 0 ? rb->fd : direct,
+				  p->data_blocks * VERITY_BLOCK_BYTES, rb->fd, p->salt,
 				  p->salt_bytes, p->root_hash, &opts, err);
 
 	if (r > 0)
