@@ -34,7 +34,8 @@
 #define MIB (UINT64_C(1) << 20)
 #define F_ROOT_BLOCKS 200
 #define F_STATE_BYTES (2 * MIB)
-#define F_IMAGE_BYTES (14 * MIB)
+#define F_BOOT_BYTES (3 * MIB)
+#define F_IMAGE_BYTES (18 * MIB)
 
 struct fixture {
 	int fd; /* of the image */
@@ -49,15 +50,24 @@ struct fixture {
 static struct fixture fx;
 static struct err f_err;
 
-/* In GPT order; all of 1 MiB, but for state. */
+/* In GPT order. */
 static const char *const f_names[] = { "esp",    "boot-state", "boot-a",   "root-a", "verity-a", "sig-a",
 				       "boot-b", "root-b",     "verity-b", "sig-b",  "state" };
 
+static inline uint64_t f_bytes(const char *name)
+{
+	return !strcmp(name, "state") ? F_STATE_BYTES : !strncmp(name, "boot-", 5) && name[6] == 0 ? F_BOOT_BYTES : MIB;
+}
+
 static inline uint64_t f_offset(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(f_names); i++)
+	uint64_t at = MIB;
+
+	for (size_t i = 0; i < ARRAY_SIZE(f_names); i++) {
 		if (!strcmp(f_names[i], name))
-			return (1 + i) * MIB;
+			return at;
+		at += f_bytes(f_names[i]);
+	}
 	fail_msg("no partition %s", name);
 	return 0;
 }
@@ -84,7 +94,7 @@ static inline void f_make_table(void)
 	assert_int_equal(gpt_init(&fx.gpt, 512, F_IMAGE_BYTES / 512, &disk), GPT_OK);
 	for (unsigned i = 0; i < ARRAY_SIZE(f_names); i++) {
 		struct gpt_partition p = { .idx = i, .type = gpt_type_linux, .unique = { { 9, (uint8_t)i } } };
-		uint64_t bytes = i == 10 ? F_STATE_BYTES : MIB;
+		uint64_t bytes = f_bytes(f_names[i]);
 
 		p.first_lba = f_offset(f_names[i]) / 512;
 		p.last_lba = p.first_lba + bytes / 512 - 1;
@@ -185,7 +195,7 @@ static inline void f_make_slot(unsigned slot)
 	memset(esp + 65536, 0, 65536);
 	f_put(f_offset("esp"), esp, sizeof(esp));
 	memset(index, 'i', sizeof(index));
-	f_put(f_offset(f_slot_part("boot", slot)) + MIB - 4096 - sizeof(index), index, sizeof(index));
+	f_put(f_offset(f_slot_part("boot", slot)) + F_BOOT_BYTES - 4096 - sizeof(index), index, sizeof(index));
 	f_make_root(slot);
 	f_sign(fx.cert, fx.key, slot);
 	f_good_line(line);
@@ -338,7 +348,7 @@ static inline int f_table(uint8_t *disk, uint64_t bytes, uint32_t sector, struct
 static inline const char *f_judge(const uint8_t *disk, const struct gpt *gpt, unsigned slot)
 {
 	static const char *const parts[] = { "boot", "root", "verity", "sig" };
-	static uint8_t want[MIB];
+	static uint8_t want[F_BOOT_BYTES];
 	static struct bs_disk bs_disk;
 	struct gpt_partition p;
 	struct slotdesc d;
@@ -347,13 +357,13 @@ static inline const char *f_judge(const uint8_t *disk, const struct gpt *gpt, un
 
 	for (unsigned i = 0; i < 5; i++) {
 		const char *to = i == 4 ? "esp" : f_slot_part(parts[i], 0);
-		size_t len = i == 0 ? MIB - 4096 : i == 1 ? F_ROOT_BLOCKS * 4096 : i == 2 ? 4 * 4096 : MIB;
+		size_t len = i == 0 ? F_BOOT_BYTES - 4096 : i == 1 ? F_ROOT_BLOCKS * 4096 : i == 2 ? 4 * 4096 : MIB;
 		uint64_t at;
 
 		if (gpt_find_name(gpt, to, &p))
 			return to;
 		at = gpt_offset_bytes(gpt, &p);
-		if (at != f_offset(to) || gpt_size_bytes(gpt, &p) != MIB)
+		if (at != f_offset(to) || gpt_size_bytes(gpt, &p) != f_bytes(to))
 			return "a partition lies elsewhere";
 		len = i == 3 ? SIGFILE_BYTES : len;
 		assert_int_equal(io_pread_all(fx.fd, want, len,
@@ -361,7 +371,7 @@ static inline const char *f_judge(const uint8_t *disk, const struct gpt *gpt, un
 		if (memcmp(want, disk + at, len))
 			return i == 4 ? "esp" : parts[i];
 	}
-	if (slotdesc_decode(disk + f_offset("boot-a") + MIB - 4096, MIB, &d) ||
+	if (slotdesc_decode(disk + f_offset("boot-a") + F_BOOT_BYTES - 4096, F_BOOT_BYTES, &d) ||
 	    memcmp(&d, &fx.image, sizeof(d)))
 		return "the descriptor";
 

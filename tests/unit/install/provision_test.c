@@ -117,6 +117,7 @@ static void nothing_is_inherited(void **state)
 		{ "before the partitions", 512 + 512 + 16384, MIB - 512 - 512 - 16384 },
 		{ "promise and flight recorder", f_offset("boot-state") + 128 * 1024, MIB - 128 * 1024 },
 		{ "boot-b", f_offset("boot-b"), MIB },
+		{ "boot-b's end", f_offset("boot-b") + F_BOOT_BYTES - MIB, MIB },
 		{ "root-b", f_offset("root-b"), MIB },
 		{ "verity-b", f_offset("verity-b"), MIB },
 		{ "sig-b", f_offset("sig-b"), MIB },
@@ -159,6 +160,63 @@ static void the_running_slot_b_becomes_slot_a(void **state)
 	assert_true(guid_equal(&p.unique, &want));
 	f_make_image(0);
 	blk_free(&t->blk);
+}
+
+/* The same version may be in both slots: that is no reason to copy the one that does not run. */
+static void of_two_that_hold_the_root_the_running_one_is_taken(void **state)
+{
+	_cleanup_provision_source_ struct provision_source *s = NULL;
+	static struct bs_disk disk;
+	_cleanup_blk_ struct blk *part = NULL;
+	struct disk_ops ops;
+	struct bs bs;
+
+	(void)state;
+	f_make_image(1);
+	assert_int_equal(blk_new_window(fx.disk, f_offset("boot-state"), MIB, &part), 0);
+	ops = blk_disk_ops(part);
+	assert_int_equal(bs_load(&disk, &ops, &bs), BS_OK);
+	bs.slot[0] = bs.slot[1];
+	assert_int_equal(bs_store(&disk, &bs), BS_OK);
+	assert_int_equal(provision_source_open(fx.path, fx.root_hash, &s, &f_err), 0);
+	assert_int_equal(s->slot, 1);
+	f_make_image(0);
+}
+
+/* What is no image, or not the one it says, is refused before anything is planned. */
+static void sources_that_do_not_hold_together_are_refused(void **state)
+{
+	const struct {
+		uint64_t at;
+		const char *why;
+	} cases[] = {
+		{ f_offset("boot-a") + 0x410, "the UKI is not the one the boot state names" },
+		{ f_offset("sig-a") + 300, "signature file, byte" },
+		{ f_offset("sig-a") + 16000, "signature file, byte" },
+	};
+	static const uint8_t other[32] = { 1 };
+	struct provision_source *s = NULL;
+	uint8_t byte, zeroes[512] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(io_pread_all(fx.fd, &byte, 1, cases[i].at), 0);
+		byte ^= 0x80;
+		f_put(cases[i].at, &byte, 1);
+		assert_int_equal(provision_source_open(fx.path, NULL, &s, &f_err), PROVISION_SOURCE_REFUSED);
+		if (!strstr(f_err.text, cases[i].why))
+			fail_msg("'%s' does not say '%s'", f_err.text, cases[i].why);
+		byte ^= 0x80;
+		f_put(cases[i].at, &byte, 1);
+	}
+	assert_int_equal(provision_source_open(fx.path, other, &s, &f_err), PROVISION_SOURCE_REFUSED);
+	assert_non_null(strstr(f_err.text, "no slot holds the system that runs"));
+	for (unsigned i = 0; i < 2; i++)
+		f_put(f_offset("boot-state") + BS_COPY_OFFSET(i), zeroes, sizeof(zeroes));
+	assert_int_equal(provision_source_open(fx.path, NULL, &s, &f_err), PROVISION_SOURCE_REFUSED);
+	assert_non_null(strstr(f_err.text, "the boot state: "));
+	f_make_image(0);
+	assert_null(s);
 }
 
 /* Two disks of one image must be told apart by their ESPs. */
@@ -205,12 +263,12 @@ static void a_medium_that_lies_is_found_out(void **state)
 	} cases[] = {
 		{ f_offset("esp") + 10, "the ESP reads back other than it was written" },
 		{ f_offset("boot-a") + 0x600, "the UKI reads back other than it was written" },
-		{ f_offset("boot-a") + MIB - 4097, "the UKI reads back other than it was written" },
+		{ f_offset("boot-a") + F_BOOT_BYTES - 4097, "the UKI reads back other than it was written" },
 		{ f_offset("root-a") + 4096, "reads back wrong: data block 1 of 200 is corrupt" },
 		{ f_offset("root-a") + 199 * 4096 + 7, "data block 199 of 200 is corrupt" },
 		{ f_offset("verity-a") + 2 * 4096 + 1, "reads back wrong: hash block 2" },
 		{ f_offset("sig-a") + 20, "the signature reads back other than it was written" },
-		{ f_offset("boot-a") + MIB - 4096 + 170, "the slot descriptor reads back wrong" },
+		{ f_offset("boot-a") + F_BOOT_BYTES - 4096 + 170, "the slot descriptor reads back wrong" },
 		{ f_offset("boot-state") + 100, "the boot state" },
 		{ 512 + 60, "the partition table reads back wrong" },
 		{ TARGET_BYTES - 512 + 60, "the partition table reads back wrong" },
@@ -307,7 +365,7 @@ static void targets_that_do_not_fit_are_refused(void **state)
 		uint32_t sector;
 		const char *why;
 	} cases[] = {
-		{ F_IMAGE_BYTES - 512, 512, "it is too small: 13 MiB, and web 1.0 needs 14 MiB" },
+		{ F_IMAGE_BYTES - 512, 512, "it is too small: 17 MiB, and web 1.0 needs 18 MiB" },
 		{ 0, 512, "it is too small: 0 MiB" },
 		{ TARGET_BYTES, 520, "its sectors have 520 bytes, not 512 or 4096" },
 		{ TARGET_BYTES, 0, "its sectors have 0 bytes" },
@@ -334,6 +392,8 @@ int main(void)
 		cmocka_unit_test(early_init_can_grow_state_to_the_end),
 		cmocka_unit_test(nothing_is_inherited),
 		cmocka_unit_test(the_running_slot_b_becomes_slot_a),
+		cmocka_unit_test(of_two_that_hold_the_root_the_running_one_is_taken),
+		cmocka_unit_test(sources_that_do_not_hold_together_are_refused),
 		cmocka_unit_test(every_disk_has_guids_of_its_own),
 		cmocka_unit_test(a_medium_that_lies_is_found_out),
 		cmocka_unit_test(who_must_have_signed_it_is_asked_of_what_was_written),
