@@ -42,7 +42,7 @@ HOST_CFLAGS = $(BASE_CFLAGS) $(HARDEN) -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_B
 	-DKILN_VERSION='"$(VERSION)"' -pthread
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SAN_LDFLAGS) $(LDFLAGS) -pthread
 
-BUILDER_LIBS := -lyaml -lsolvext -lsolv -larchive -lcurl -lcrypto -lseccomp -lblkid
+BUILDER_LIBS := -lzstd -lyaml -lsolvext -lsolv -larchive -lcurl -lcrypto -lseccomp -lblkid
 VERITY_LIBS := -lcrypto
 LAB_LIBS := -larchive -lcrypto
 
@@ -54,6 +54,7 @@ verity_src := $(sort $(wildcard verity/*.c))
 uki_src := $(sort $(wildcard uki/*.c))
 install_src := $(sort $(wildcard install/*.c))
 builder_src := $(filter-out builder/main.c,$(sort $(wildcard builder/*.c builder/*/*.c)))
+fetch_src := $(filter-out fetch/main.c,$(sort $(wildcard fetch/*.c)))
 update_src := $(filter-out update/main.c,$(sort $(wildcard update/*.c)))
 qemu_src := $(filter-out qemu/main.c,$(sort $(wildcard qemu/*.c)))
 initramfs_src := $(filter-out bootloader/initramfs/main.c,$(sort $(wildcard bootloader/initramfs/*.c)))
@@ -67,6 +68,7 @@ LIB_VERITY := $(O)/libverity.a
 LIB_UKI := $(O)/libuki.a
 LIB_INSTALL := $(O)/libinstall.a
 LIB_BUILDER := $(O)/libbuilder.a
+LIB_FETCH := $(O)/libfetch.a
 LIB_UPDATE := $(O)/libupdate.a
 LIB_QEMU := $(O)/libqemu.a
 LIB_INITRAMFS := $(O)/libinitramfs.a
@@ -108,6 +110,7 @@ $(LIB_VERITY): $(call obj,$(verity_src)); $(archive)
 $(LIB_UKI): $(call obj,$(uki_src)); $(archive)
 $(LIB_INSTALL): $(call obj,$(install_src)); $(archive)
 $(LIB_BUILDER): $(call obj,$(builder_src)); $(archive)
+$(LIB_FETCH): $(call obj,$(fetch_src)); $(archive)
 $(LIB_UPDATE): $(call obj,$(update_src)); $(archive)
 $(LIB_QEMU): $(call obj,$(qemu_src)); $(archive)
 $(LIB_INITRAMFS): $(call obj,$(initramfs_src)); $(archive)
@@ -129,7 +132,14 @@ ifneq ($(wildcard update/main.c),)
 # On the device: static, so that any image's libc will do.
 programs += $(O)/slotctl
 $(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
-	$(call say,LD,$@)$(CC) $(if $(SANITIZE),-pie,-static-pie) -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s $(SAN_LDFLAGS) $^ -lcrypto -lblkid -pthread -o $@
+	$(call say,LD,$@)$(CC) $(if $(SANITIZE),-pie,-static-pie) -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s,--no-warnings $(SAN_LDFLAGS) $^ -lcrypto -lblkid -pthread -o $@
+endif
+
+ifneq ($(wildcard fetch/main.c),)
+# Also on the device, but with the image's own libcurl.
+programs += $(O)/kiln-fetch
+$(O)/kiln-fetch: $(call obj,fetch/main.c) $(LIB_FETCH) $(LIB_BASE) $(LIB_CORE)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -Wl,--gc-sections,--as-needed,-s $^ -lcurl -o $@
 endif
 
 units := $(wildcard update/units/*)

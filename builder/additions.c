@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #define SCRUB_LEAST_S 60
 #define SCRUB_MOST_S 86400
 #define SCRUB_BYTES_PER_S (4u << 20)
+#define UPDATE_AFTER_BOOT_S 600
 #define HANG_MARGIN_S 60 /* checks that began just before their deadline, a busy systemd */
 
 /* Keep @s (NULL: an allocation failed before) alive as long as the list; returns it. */
@@ -37,7 +39,7 @@ static int add(struct additions *a, struct rootfs_inject item, struct err *err)
 	return 0;
 }
 
-static int add_program(struct additions *a, struct err *err)
+static int add_programs(struct additions *a, struct err *err)
 {
 	int r = add(a,
 		    (struct rootfs_inject){ .source = own(a, data_path("slotctl", err)),
@@ -45,6 +47,12 @@ static int add_program(struct additions *a, struct err *err)
 					    .mode = 0755 },
 		    err);
 
+	if (r == 0)
+		r = add(a,
+			(struct rootfs_inject){ .source = own(a, data_path("kiln-fetch", err)),
+						.dest = "/usr/lib/kiln/kiln-fetch",
+						.mode = 0755 },
+			err);
 	if (r == 0)
 		r = add(a,
 			(struct rootfs_inject){ .link = "../lib/kiln/slotctl",
@@ -128,6 +136,8 @@ static int add_wants(struct additions *a, const struct recipe *r, struct err *er
 	/* With 0 the confirmation settles the boot, and there is nothing to wait for. */
 	if (rc == 0 && r->health_settle_s)
 		rc = add_link(a, "timers.target", "kiln-settle.timer", err);
+	if (rc == 0 && r->update_url)
+		rc = add_link(a, "timers.target", "kiln-update.timer", err);
 	return rc;
 }
 
@@ -146,18 +156,22 @@ static int add_times(struct additions *a, const struct recipe *r, struct err *er
 				  r->health_timeout_s + r->health_soak_s + scrub_seconds(r) +
 					  HANG_MARGIN_S);
 	char *settle = str_printf("[Timer]\nOnBootSec=\nOnBootSec=%us\n", r->health_settle_s);
-	int rc = add(a,
-		     (struct rootfs_inject){
-			     .content = own(a, health),
-			     .dest = UNIT_DIR "/kiln-health.service.d/10-recipe.conf" },
-		     err);
+	char *update = str_printf("[Timer]\nOnUnitInactiveSec=\nOnUnitInactiveSec=%us\n"
+				  "OnBootSec=\nOnBootSec=%us\nRandomizedDelaySec=%us\n",
+				  r->update_check_s, UPDATE_AFTER_BOOT_S, r->update_jitter_s);
+	const struct rootfs_inject times[] = {
+		{ .content = own(a, health),
+		  .dest = UNIT_DIR "/kiln-health.service.d/10-recipe.conf" },
+		{ .content = own(a, settle),
+		  .dest = UNIT_DIR "/kiln-settle.timer.d/10-recipe.conf" },
+		{ .content = own(a, update),
+		  .dest = UNIT_DIR "/kiln-update.timer.d/10-recipe.conf" },
+	};
+	int rc = 0;
 
-	return rc ? rc :
-		    add(a,
-			(struct rootfs_inject){
-				.content = own(a, settle),
-				.dest = UNIT_DIR "/kiln-settle.timer.d/10-recipe.conf" },
-			err);
+	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(times); i++)
+		rc = add(a, times[i], err);
+	return rc;
 }
 
 static int add_image_conf(struct additions *a, const struct recipe *r, struct err *err)
@@ -211,7 +225,41 @@ static int add_checks(struct additions *a, const struct recipe *r, struct err *e
 		   err);
 }
 
-int additions_make(const struct recipe *recipe, struct additions *ret, struct err *err)
+static void add_text(struct buf *b, const char *key, const char *value)
+{
+	if (value)
+		buf_addf(b, "%s=%s\n", key, value);
+}
+
+/* Which images the machine takes, by whom, and from where. */
+static int add_update_conf(struct additions *a, const struct recipe *r, const char *certificates,
+			   struct err *err)
+{
+	struct buf b = BUF_INIT;
+	int rc;
+
+	buf_addf(&b, "NAME=%s\nARCH=%s\nVERSION=%s\nSTATE=%u-%u\n", r->name, r->architecture,
+		 r->version, r->state_reads, r->state_version);
+	add_text(&b, "URL", r->update_url);
+	add_text(&b, "REBOOT", r->update_reboot);
+	buf_addf(&b, "LIMIT_RATE=%" PRIu64 "\n", r->update_limit_bytes);
+	add_text(&b, "PROXY", r->update_proxy);
+	add_text(&b, "CACERT", r->update_cacert);
+	add_text(&b, "CERT", r->update_cert);
+	add_text(&b, "KEY", r->update_key);
+	rc = add(a,
+		 (struct rootfs_inject){ .content = own(a, buf_take(&b)),
+					 .dest = "/usr/lib/kiln/update.conf" },
+		 err);
+	return rc ? rc :
+		    add(a,
+			(struct rootfs_inject){ .content = certificates,
+						.dest = "/usr/lib/kiln/trusted.pem" },
+			err);
+}
+
+int additions_make(const struct recipe *recipe, const char *certificates, struct additions *ret,
+		   struct err *err)
 {
 	int r;
 
@@ -223,7 +271,7 @@ int additions_make(const struct recipe *recipe, struct additions *ret, struct er
 	if (!ret->item || !ret->owned)
 		r = err_oom(err);
 	else
-		r = add_program(ret, err);
+		r = add_programs(ret, err);
 	if (r == 0)
 		r = add_completion(ret, err);
 	if (r == 0)
@@ -236,6 +284,8 @@ int additions_make(const struct recipe *recipe, struct additions *ret, struct er
 		r = add_image_conf(ret, recipe, err);
 	if (r == 0)
 		r = add_checks(ret, recipe, err);
+	if (r == 0)
+		r = add_update_conf(ret, recipe, certificates, err);
 	if (r < 0)
 		additions_done(ret);
 	return r;

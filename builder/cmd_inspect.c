@@ -1,4 +1,4 @@
-/* `kiln inspect`: a disk, or the directory of a published image, in words or as JSON. */
+/* `kiln inspect`: a disk, a bundle, or a published image's directory; in words or as JSON. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -6,8 +6,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "builder/bundle/read.h"
 #include "builder/commands.h"
 #include "builder/disk/inspect.h"
+#include "builder/inspect_bundle.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/digest.h"
@@ -18,10 +20,14 @@
 
 struct inspect_options {
 	bool json;
+	const char *since;
 };
 
 static const struct arg_option options[] = {
 	{ "json", 'j', ARG_FLAG, NULL, "print JSON", offsetof(struct inspect_options, json) },
+	{ "since", 's', ARG_STR, "BUNDLE",
+	  "of a bundle: what a machine that runs BUNDLE's version would fetch",
+	  offsetof(struct inspect_options, since) },
 	{ 0 },
 };
 
@@ -262,6 +268,12 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 
 	if (r < 0)
 		return EXIT_USAGE;
+	if (bundle_file_is(argv[1]))
+		return inspect_bundle(argv[1], o.since, o.json, err) ? EXIT_FAILED : EXIT_OK;
+	if (o.since) {
+		err_set(err, -EINVAL, "--since is about bundles, and %s is none", argv[1]);
+		return EXIT_FAILED;
+	}
 	r = disk_find(argv[1], &path, err);
 	if (r == 0)
 		r = disk_inspect(path, &f, err);
@@ -277,12 +289,12 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 
 const struct command cmd_inspect = {
 	.name = "inspect",
-	.synopsis = "[--json] DISK|DIR",
-	.summary = "Show partitions, slots, versions and boot state of an image",
+	.synopsis = "[--json] [--since BUNDLE] DISK|BUNDLE|DIR",
+	.summary = "Show partitions, slots, versions and boot state of an image, or a bundle",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run,
-	.details = "Reads a disk, a disk image, or the directory of a published image. Nothing is\n"
-		   "verified but the hash of each UKI: see 'kiln verify'.",
+	.details = "Reads a disk, a disk image, a bundle, or the directory of a published image.\n"
+		   "Nothing is verified but the hash of each UKI: see 'kiln verify'.",
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "builder/bundle/read.h"
 #include "builder/commands.h"
 #include "builder/keys.h"
 #include "builder/verify.h"
@@ -45,6 +46,8 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 	trust = (struct verify_trust){ .pem = pem, .len = strlen(pem) };
 	if (S_ISDIR(st.st_mode))
 		r = verify_artefacts(argv[1], &trust, &report, err);
+	else if (bundle_file_is(argv[1]))
+		r = verify_bundle(argv[1], &trust, &report, err);
 	else
 		r = verify_disk(argv[1], &trust, &report, err);
 	if (report.len)
@@ -56,8 +59,8 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 
 const struct command cmd_verify = {
 	.name = "verify",
-	.synopsis = "[OPTION...] DISK|DIRECTORY",
-	.summary = "Check a disk image or published artefacts: blocks, signature, agreement",
+	.synopsis = "[OPTION...] DISK|BUNDLE|DIRECTORY",
+	.summary = "Check a disk, a bundle or published artefacts: blocks, signature, agreement",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,

@@ -312,25 +312,33 @@ struct keys *keys_free(struct keys *keys)
 	return NULL;
 }
 
-int keys_sign_root(const struct keys *keys, const uint8_t root[32], uint8_t **ret_der,
-		   size_t *ret_der_len, struct err *err)
+int keys_sign(const struct keys *keys, const void *content, size_t len, uint8_t **ret_der,
+	      size_t *ret_der_len, struct err *err)
 {
 	_cleanup_free_ uint8_t *der = NULL;
-	char hex[DIGEST_HEX_SIZE];
-	size_t len;
+	size_t der_len;
 	int r;
 
-	digest_hex(root, 32, hex);
-	r = cms_sign(keys->image_cert_pem, keys->image_key_pem, hex, 64, &der, &len, err);
+	r = cms_sign(keys->image_cert_pem, keys->image_key_pem, content, len, &der, &der_len, err);
 	if (r)
 		return err_add(err, r, "cannot sign with %s/image.key", keys->dir);
-	/* What early init would refuse must not leave the house. */
-	r = cms_verify(der, len, hex, 64, keys->image_cert_pem, strlen(keys->image_cert_pem), err);
+	/* What a machine would refuse must not leave the house. */
+	r = cms_verify(der, der_len, content, len, keys->image_cert_pem,
+		       strlen(keys->image_cert_pem), err);
 	if (r)
 		return err_add(err, r < 0 ? r : -EINVAL, "the new signature does not verify");
 	*ret_der = TAKE_PTR(der);
-	*ret_der_len = len;
+	*ret_der_len = der_len;
 	return 0;
+}
+
+int keys_sign_root(const struct keys *keys, const uint8_t root[32], uint8_t **ret_der,
+		   size_t *ret_der_len, struct err *err)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	digest_hex(root, 32, hex);
+	return keys_sign(keys, hex, 64, ret_der, ret_der_len, err);
 }
 
 int keys_trust(const char *cert, const char *dir, char **ret_pem, struct err *err)

@@ -55,8 +55,14 @@ int keys_trust(const char *cert, const char *dir, char **ret_pem, struct err *er
 struct keys *keys_free(struct keys *keys);
 
 /*
- * Sign the root hash @root: the CMS over its 64 hex digits as DER in *ret_der
- * (the caller frees), checked against the pinned certificate before it returns.
+ * Sign @len bytes of @content with the image key: CMS as DER in *ret_der (the caller frees),
+ * checked against the pinned certificate before it returns.
+ */
+int keys_sign(const struct keys *keys, const void *content, size_t len, uint8_t **ret_der,
+	      size_t *ret_der_len, struct err *err);
+
+/*
+ * keys_sign() for the root hash @root: the CMS is over its 64 hex digits.
  */
 int keys_sign_root(const struct keys *keys, const uint8_t root[32], uint8_t **ret_der,
 		   size_t *ret_der_len, struct err *err);

@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "builder/additions.h"
+#include "builder/bundle/make.h"
 #include "builder/disk/disk.h"
 #include "builder/keys.h"
 #include "builder/provenance.h"
@@ -61,10 +63,12 @@ struct build {
 	char *cmdline;
 	uint8_t salt[VERITY_DIGEST_BYTES], root_hash[VERITY_DIGEST_BYTES];
 	uint64_t root_bytes, uki_bytes, initrd_bytes;
+	struct made_bundle bundle;
 };
 
 static void build_done(struct build *b)
 {
+	made_bundle_done(&b->bundle);
 	publish_free(b->publish);
 	keys_free(b->keys);
 	manifest_done(&b->manifest);
@@ -372,6 +376,47 @@ static int make_uki(struct build *b, struct err *err)
 	return 0;
 }
 
+static int sign_manifest(void *arg, const void *content, size_t len, uint8_t **ret_der,
+			 size_t *ret_der_len, struct err *err)
+{
+	return keys_sign(arg, content, len, ret_der, ret_der_len, err);
+}
+
+static int make_bundle(struct build *b, struct err *err)
+{
+	_cleanup_free_ char *selector = data_path("kiln-selector-x64.efi", err);
+	struct make_options o = {
+		.manifest = { .epoch = b->lock->timestamp, .tries = b->recipe->health_tries,
+			      .state_min = b->recipe->state_reads,
+			      .state_max = b->recipe->state_version,
+			      .salt_len = sizeof(b->salt) },
+		.part = { [BUNDLE_UKI] = publish_path(b->publish, PUBLISH_UKI),
+			  [BUNDLE_ROOT] = publish_path(b->publish, PUBLISH_ROOT),
+			  [BUNDLE_VERITY] = publish_path(b->publish, PUBLISH_VERITY),
+			  [BUNDLE_SIG] = publish_path(b->publish, PUBLISH_VERITY_SIG),
+			  [BUNDLE_SELECTOR] = selector },
+		.output = publish_path(b->publish, PUBLISH_BUNDLE),
+		.sign = sign_manifest, .arg = b->keys,
+	};
+	struct bundle_manifest *m = &o.manifest;
+	uint8_t salt[VERITY_DIGEST_BYTES];
+	int r;
+
+	if (!selector)
+		return -ENOENT;
+	snprintf(m->name, sizeof(m->name), "%s", b->recipe->name);
+	snprintf(m->version, sizeof(m->version), "%s", b->recipe->version);
+	snprintf(m->arch, sizeof(m->arch), "%s", b->recipe->architecture);
+	verity_derive(b->recipe->name, b->recipe->version, salt, m->uuid);
+	memcpy(m->salt, b->salt, sizeof(b->salt));
+	memcpy(m->root_hash, b->root_hash, sizeof(m->root_hash));
+	r = bundle_make(&o, &b->bundle, err);
+	if (r == 0)
+		log_step("Bundle", "%.1f MiB in %u chunks", (double)b->bundle.file_bytes / 1048576,
+			 b->bundle.n_chunks);
+	return r;
+}
+
 static bool wants(const struct recipe *r, const char *output)
 {
 	for (size_t i = 0; i < r->outputs.n; i++)
@@ -392,6 +437,7 @@ static int make_disk(struct build *b, struct err *err)
 		.root_slot_bytes = b->recipe->root_slot_bytes,
 		.boot_slot_bytes = b->recipe->boot_slot_bytes,
 		.state_bytes = b->recipe->state_bytes, .tries = b->recipe->health_tries,
+		.slot_entries = b->bundle.entries, .n_slot_entries = b->bundle.n_slot_chunks,
 		.epoch_s = b->lock->timestamp, .output = publish_path(b->publish, PUBLISH_RAW),
 	};
 	int r;
@@ -464,7 +510,7 @@ static int prepare(struct build *b, struct err *err)
 	if (r == 0)
 		r = open_keys(b, err);
 	if (r == 0)
-		r = additions_make(b->recipe, &b->additions, err);
+		r = additions_make(b->recipe, b->keys->image_cert_pem, &b->additions, err);
 	if (r == 0)
 		r = publish_open(&b->publish, b->o->output_dir, b->recipe->name,
 				 b->recipe->version, b->recipe->architecture, err);
@@ -482,7 +528,7 @@ static double now_s(void)
 static int make_image(struct build *b, struct err *err)
 {
 	static int (*const stages[])(struct build *, struct err *) = {
-		pack, hash_root, sign_root, make_uki, make_disk,
+		pack, hash_root, sign_root, make_uki, make_bundle, make_disk,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {

@@ -70,7 +70,7 @@ static void add_tool(struct inputs *in, const char *name, const char *flag)
 static int collect_inputs(const struct provenance_inputs *p, struct inputs *in, struct err *err)
 {
 	static const char *const parts[] = { "kiln-init", "kiln-selector-x64.efi",
-					    "kiln-stub-x64.efi", "slotctl" };
+					    "kiln-stub-x64.efi", "slotctl", "kiln-fetch" };
 	_cleanup_buf_ struct buf recipe = BUF_INIT, lock = BUF_INIT;
 	int r = 0;
 

@@ -188,7 +188,7 @@ static int check_chain(const char *dir, const char *stem, const struct verify_tr
 int verify_artefacts(const char *dir, const struct verify_trust *trust, struct buf *report,
 		     struct err *err)
 {
-	_cleanup_free_ char *raw = NULL;
+	_cleanup_free_ char *raw = NULL, *bundle = NULL;
 	char stem[STEM_MAX + 1];
 	int r = find_stem(dir, stem, err);
 
@@ -199,7 +199,12 @@ int verify_artefacts(const char *dir, const struct verify_trust *trust, struct b
 	if (r)
 		return r;
 	raw = artefact(dir, stem, PUBLISH_RAW);
-	if (!raw)
+	bundle = artefact(dir, stem, PUBLISH_BUNDLE);
+	if (!raw || !bundle)
 		return err_oom(err);
+	if (access(bundle, F_OK) == 0)
+		r = verify_bundle(bundle, trust, report, err);
+	if (r)
+		return r;
 	return access(raw, F_OK) == 0 ? verify_disk(raw, trust, report, err) : 0;
 }

@@ -31,8 +31,15 @@ int verify_disk(const char *path, const struct verify_trust *trust, struct buf *
 		struct err *err);
 
 /*
+ * Verify the bundle @path: signature, every byte of it, and the slot it would make. Parts
+ * are unpacked into files without a name in $TMPDIR or /var/tmp. As verify_disk().
+ */
+int verify_bundle(const char *path, const struct verify_trust *trust, struct buf *report,
+		  struct err *err);
+
+/*
  * Verify the published artefacts in @dir (SHA256SUMS, then each against the
- * others, then the disk image if there is one). As verify_disk().
+ * others, then the bundle and the disk image if they are there). As verify_disk().
  */
 int verify_artefacts(const char *dir, const struct verify_trust *trust, struct buf *report,
 		     struct err *err);

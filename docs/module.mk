@@ -16,7 +16,7 @@ install: all man
 	install -m 755 $(O)/kiln $(O)/kiln-vm $(DESTDIR)$(PREFIX)/bin
 	ln -sf kiln-vm $(DESTDIR)$(PREFIX)/bin/kiln-boot
 	ln -sf kiln-vm $(DESTDIR)$(PREFIX)/bin/kiln-test
-	install -m 755 $(O)/kiln-init $(O)/slotctl $(DESTDIR)$(PREFIX)/lib/kiln
+	install -m 755 $(O)/kiln-init $(O)/slotctl $(O)/kiln-fetch $(DESTDIR)$(PREFIX)/lib/kiln
 	install -m 644 $(O)/kiln-selector-x64.efi $(O)/kiln-stub-x64.efi $(DESTDIR)$(PREFIX)/lib/kiln
 	install -m 644 update/units/* $(DESTDIR)$(PREFIX)/lib/kiln/units
 	install -m 644 docs/completion/slotctl.bash docs/completion/_slotctl $(DESTDIR)$(PREFIX)/lib/kiln

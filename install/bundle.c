@@ -88,7 +88,7 @@ void bundle_locate(const struct bundle_manifest *m, struct bundle_offsets *offse
 
 static bool text_valid(const char *text, size_t size)
 {
-	return memchr(text, '\0', size) && version_valid(text, false);
+	return memchr(text, '\0', size) && version_valid(text, true);
 }
 
 static bool arch_valid(const char arch[BUNDLE_ARCH_SIZE])

@@ -101,8 +101,8 @@ struct bundle_piece {
 
 /* The signed manifest. Plain data, copyable. */
 struct bundle_manifest {
-	char name[IMAGE_NAME_SIZE]; /* without '_' */
-	char version[VERSION_TEXT_SIZE]; /* without '_' */
+	char name[IMAGE_NAME_SIZE]; /* texts as version_valid() takes them */
+	char version[VERSION_TEXT_SIZE];
 	char arch[BUNDLE_ARCH_SIZE];
 	uint64_t epoch; /* compared with the rollback floor */
 	uint32_t state_min, state_max; /* layouts of /var it can use; it writes the last one */
@@ -195,6 +195,12 @@ void bundle_hash(const void *data, size_t len, uint8_t ret[BUNDLE_HASH_BYTES]);
  */
 int bundle_index_decode(const uint8_t *bytes, const struct bundle_manifest *m,
 			struct bundle_index *ret, struct err *err);
+
+/*
+ * The bytes of the distinct chunks among @n encoded @entries: what a manifest's data_bytes
+ * must be. For a builder; 0 or -ENOMEM.
+ */
+int bundle_distinct_bytes(const uint8_t *entries, uint32_t n, uint64_t *ret);
 
 /* Encode one entry. @length is within bounds (asserted). */
 void bundle_entry_encode(uint32_t length, const uint8_t hash[BUNDLE_HASH_BYTES],

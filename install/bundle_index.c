@@ -133,6 +133,31 @@ int bundle_index_decode(const uint8_t *bytes, const struct bundle_manifest *m,
 	return 0;
 }
 
+static int by_entry_hash(const void *a, const void *b, void *entries)
+{
+	const uint8_t *x = (const uint8_t *)entries + *(const uint32_t *)a * BUNDLE_ENTRY_BYTES;
+	const uint8_t *y = (const uint8_t *)entries + *(const uint32_t *)b * BUNDLE_ENTRY_BYTES;
+
+	return memcmp(x + 4, y + 4, BUNDLE_HASH_BYTES);
+}
+
+int bundle_distinct_bytes(const uint8_t *entries, uint32_t n, uint64_t *ret)
+{
+	_cleanup_free_ uint32_t *order = calloc(n, sizeof(*order));
+	uint64_t sum = 0;
+
+	if (!order)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		order[i] = i;
+	qsort_r(order, n, sizeof(*order), by_entry_hash, (void *)entries);
+	for (uint32_t i = 0; i < n; i++)
+		if (i == 0 || by_entry_hash(&order[i - 1], &order[i], (void *)entries))
+			sum += le32_load(entries + order[i] * BUNDLE_ENTRY_BYTES);
+	*ret = sum;
+	return 0;
+}
+
 enum bundle_part bundle_part_of(const struct bundle_index *idx, uint32_t chunk)
 {
 	unsigned part = 0;

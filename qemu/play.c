@@ -41,6 +41,7 @@ static player_step_fn *const steps[STEP_KINDS] = {
 	[STEP_EXPECT_REASON] = play_expect_reason,
 	[STEP_EXPECT_LOG] = play_expect_log,
 	[STEP_RUN] = play_run,
+	[STEP_SEND] = play_send,
 	[STEP_REBOOT] = play_reboot,
 	[STEP_POWER_OFF] = play_power_off,
 	[STEP_POWER_CUT] = play_power_cut,

@@ -255,6 +255,39 @@ int play_run(struct player *p, const struct step *st, struct err *err)
 	return -EINVAL;
 }
 
+/* The bundle beside the disk image @image: the same name with another ending. */
+static int open_bundle(const char *image, struct err *err)
+{
+	const char *dot = strrchr(path_base(image), '.');
+	size_t stem = dot ? (size_t)(dot - image) : strlen(image);
+	_cleanup_free_ char *path = str_printf("%.*s.kiln", (int)stem, image);
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -ENOMEM;
+
+	if (!path)
+		return err_oom(err);
+	return fd < 0 ? err_errno(err, -errno, "cannot open the bundle %s", path) : fd;
+}
+
+int play_send(struct player *p, const struct step *st, struct err *err)
+{
+	_cleanup_close_ int bundle = open_bundle(p->options->next, err);
+	_cleanup_free_ char *command = str_printf("cat >'%s'", st->text);
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	int r;
+
+	if (bundle < 0)
+		return bundle;
+	r = command ? connect_ssh(p, err) : err_oom(err);
+	if (r < 0)
+		return r;
+	r = ssh_feed(&p->vm, p->port, command, bundle, play_until(p, st->timeout_ms), &out, err);
+	if (r > 0)
+		r = err_set(err, -EIO, "the guest does not take it (exit status %d)", r);
+	if (r)
+		play_append_output(out.data, out.len, err);
+	return r;
+}
+
 /*
  * Ask the guest by ssh. systemctl returns before anything happens, and the
  * connection may break under it: what counts is what the machine does.

@@ -30,6 +30,7 @@ typedef int player_step_fn(struct player *p, const struct step *st, struct err *
 
 player_step_fn play_boot, play_expect_serial, play_refuse_serial, play_expect_slot,
 	play_expect_confirmed, play_expect_reset, play_expect_off, play_expect_uki, play_run,
+	play_send,
 	play_reboot, play_power_off, play_power_cut, play_reset;
 
 player_step_fn play_expect_state, play_expect_reason, play_expect_log, play_install,

@@ -26,6 +26,8 @@
  *	expect reason slot-b verity            why its newest boot that failed did; none
  *	expect log slot-b "TEXT"               in the flight recorder's newest entry of it
  *	run "COMMAND" [expect "TEXT"] [status N] [60s]      over ssh
+ *	send next "/PATH" [300s]               the bundle of the image that `kiln test --next` names,
+ *	                                       into a file of the guest: over ssh
  *	reboot [60s] | power off [60s]         the guest does it: over ssh
  *	power cut | reset                      the guest is not asked
  *
@@ -81,6 +83,7 @@ enum step_kind {
 	STEP_EXPECT_REASON,
 	STEP_EXPECT_LOG,
 	STEP_RUN,
+	STEP_SEND,
 	STEP_REBOOT,
 	STEP_POWER_OFF,
 	STEP_POWER_CUT,

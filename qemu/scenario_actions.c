@@ -14,6 +14,7 @@
 #define EXPECT_MS 120000
 #define CONFIRM_MS 400000
 #define RUN_MS 60000
+#define SEND_MS 300000
 #define BLOCK_MAX (UINT64_C(1) << 40)
 #define BOOTS_MAX 64
 
@@ -211,6 +212,24 @@ int action_run(struct parser *p)
 	if (r == 0)
 		st->status = (int)status;
 	return r < 0 ? r : take_time(p, &st->timeout_ms);
+}
+
+int action_send(struct parser *p)
+{
+	static const char *const what[] = { "next", NULL };
+	struct step *st = new_step(p, STEP_SEND, SEND_MS);
+	int r = st ? need_ssh(p, "send") : -EINVAL;
+
+	if (r == 0)
+		r = take_choice(p, what);
+	if (r >= 0)
+		r = take_text(p, "the path in the guest", &st->text);
+	if (r < 0)
+		return r;
+	if (st->text[0] != '/' || strchr(st->text, '\''))
+		return mistake(p, st->column, "'%s' is no path to send to", st->text);
+	st->next = p->s->needs_next = true;
+	return take_time(p, &st->timeout_ms);
 }
 
 /* ---- the disk --------------------------------------------------------------------- */

@@ -11,6 +11,7 @@ int action_boot(struct parser *p);
 int action_expect(struct parser *p);
 int action_refuse(struct parser *p);
 int action_run(struct parser *p);
+int action_send(struct parser *p);
 int action_reboot(struct parser *p);
 int action_power(struct parser *p);
 int action_reset(struct parser *p);

@@ -219,7 +219,8 @@ int ssh_wait(struct vm *vm, uint64_t deadline_ms, unsigned *ret_port, struct err
 		       said.len ? said.data : "no answer");
 }
 
-static void exec_ssh(const struct vm *vm, unsigned port, const char *command, int out_fd)
+static void exec_ssh(const struct vm *vm, unsigned port, const char *command, int in_fd,
+		     int out_fd)
 {
 	char port_text[16];
 	char *argv[40] = { "ssh", "-F", "/dev/null", "-i", vm->key, "-p", port_text };
@@ -239,7 +240,7 @@ static void exec_ssh(const struct vm *vm, unsigned port, const char *command, in
 	argv[n] = (char *)command;
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (out_fd >= 0) {
-		dup2(open("/dev/null", O_RDONLY), 0);
+		dup2(in_fd >= 0 ? in_fd : open("/dev/null", O_RDONLY), 0);
 		dup2(out_fd, 1);
 		dup2(out_fd, 2);
 	}
@@ -248,16 +249,22 @@ static void exec_ssh(const struct vm *vm, unsigned port, const char *command, in
 	_exit(127);
 }
 
-pid_t ssh_spawn(const struct vm *vm, unsigned port, const char *command, int out_fd,
-		struct err *err)
+static pid_t spawn(const struct vm *vm, unsigned port, const char *command, int in_fd, int out_fd,
+		   struct err *err)
 {
 	pid_t pid = fork();
 
 	if (pid < 0)
 		return err_errno(err, -errno, "fork");
 	if (pid == 0)
-		exec_ssh(vm, port, command, out_fd);
+		exec_ssh(vm, port, command, in_fd, out_fd);
 	return pid;
+}
+
+pid_t ssh_spawn(const struct vm *vm, unsigned port, const char *command, int out_fd,
+		struct err *err)
+{
+	return spawn(vm, port, command, -1, out_fd, err);
 }
 
 /* Collect from @fd until its end. 0; -ETIMEDOUT. The guest may switch itself off meanwhile. */
@@ -293,6 +300,12 @@ static int collect(struct vm *vm, int fd, uint64_t deadline_ms, struct buf *outp
 int ssh_run(struct vm *vm, unsigned port, const char *command, uint64_t deadline_ms,
 	    struct buf *output, struct err *err)
 {
+	return ssh_feed(vm, port, command, -1, deadline_ms, output, err);
+}
+
+int ssh_feed(struct vm *vm, unsigned port, const char *command, int in_fd, uint64_t deadline_ms,
+	     struct buf *output, struct err *err)
+{
 	_cleanup_close_ int from = -1, to = -1;
 	int p[2], status, r;
 	pid_t pid;
@@ -301,7 +314,7 @@ int ssh_run(struct vm *vm, unsigned port, const char *command, uint64_t deadline
 		return err_errno(err, -errno, "pipe");
 	from = p[0];
 	to = p[1];
-	pid = ssh_spawn(vm, port, command, to, err);
+	pid = spawn(vm, port, command, in_fd, to, err);
 	if (pid < 0)
 		return (int)pid;
 	close(TAKE_FD(to));

@@ -57,6 +57,10 @@ pid_t ssh_spawn(const struct vm *vm, unsigned port, const char *command, int out
 int ssh_run(struct vm *vm, unsigned port, const char *command, uint64_t deadline_ms,
 	    struct buf *output, struct err *err);
 
+/* ssh_run() with the rest of @in_fd as the command's standard input (-1: nothing). */
+int ssh_feed(struct vm *vm, unsigned port, const char *command, int in_fd, uint64_t deadline_ms,
+	     struct buf *output, struct err *err);
+
 /*
  * The port after "127.0.0.1" in HMP's `info usernet` text of a forwarding to
  * guest port 22; 0 when there is none.

@@ -12,7 +12,7 @@ $(LIB_SELECTOR): $(call obj,$(selector_src) $(addprefix bootloader/efi/,firmware
 	@mkdir -p $(@D); rm -f $@
 	$(call say,AR,$@)$(AR) qcsD $@ $^
 
-all_libs = $(LIB_SELECTOR) $(LIB_BUILDER) $(LIB_QEMU) $(LIB_UKI) $(LIB_UPDATE) $(LIB_INITRAMFS) $(LIB_INSTALL) $(LIB_VERITY) \
+all_libs = $(LIB_SELECTOR) $(LIB_BUILDER) $(LIB_QEMU) $(LIB_UKI) $(LIB_UPDATE) $(LIB_FETCH) $(LIB_INITRAMFS) $(LIB_INSTALL) $(LIB_VERITY) \
 	$(LIB_HTTP) $(LIB_BASE) $(LIB_CORE)
 $(O)/tests/unit/core/% $(O)/tests/model/%: LIBS = $(LIB_BASE) $(LIB_CORE) -lcrypto
 $(O)/tests/unit/base/%: LIBS = $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) -lcrypto -lcurl
@@ -22,6 +22,7 @@ $(O)/tests/unit/install/%: LIBS = $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB
 $(O)/tests/unit/builder/%: LIBS = $(LIB_BUILDER) $(LIB_INSTALL) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) $(BUILDER_LIBS)
 $(O)/tests/unit/qemu/%: LIBS = $(LIB_QEMU) $(LIB_UKI) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(LAB_LIBS)
 $(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto -lblkid
+$(O)/tests/unit/fetch/%: LIBS = $(LIB_FETCH) $(LIB_BASE) $(LIB_CORE) -lcurl
 $(O)/tests/unit/stub/%: LIBS = $(O)/obj/tests/unit/stub/fake_firmware.o $(LIB_STUB) $(LIB_BASE) $(LIB_CORE)
 $(O)/tests/unit/selector/%: LIBS = $(LIB_SELECTOR) $(LIB_CORE)
 $(O)/tests/unit/initramfs/%: LIBS = $(LIB_INITRAMFS) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
@@ -40,8 +41,9 @@ $(replay_bin): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/t
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $(O)/obj/tests/fuzz/fuzz_$*.o $(O)/obj/tests/fuzz/replay.o $(LIBS) -o $@
 
-# The devices that the cases in tests/slotctl are about.
-$(O)/tests/slotctl/device: $(O)/obj/tests/slotctl/device.o $(LIB_BASE) $(LIB_CORE)
+# The devices and bundles that the cases in tests/slotctl are about.
+slotctl_tools := $(O)/tests/slotctl/device $(O)/tests/slotctl/bundle
+$(slotctl_tools): $(O)/%: $(O)/obj/%.o $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lcrypto -o $@
 
@@ -78,17 +80,17 @@ tidy := layers.sh shape.sh headers.sh
 check_cmds = $(unit_bin) $(foreach t,$(tidy),tests/tidy/$(t)) \
 	$(foreach n,$(fuzz_name),'$(O)/tests/fuzz/replay_$(n) tests/fuzz/corpus/$(n)') \
 	'tests/tidy/manuals.sh $(O)' 'tests/tidy/freestanding.sh $(O)' 'tests/cli/run $(O)/kiln' \
-	'tests/report/reports.sh $(O)' 'tests/cli/run $(O)/slotctl $(sort $(wildcard tests/slotctl/*.test))'
+	'tests/report/reports.sh $(O)' 'tests/fetch/faults.py $(O)/kiln-fetch' 'tests/cli/run $(O)/slotctl $(sort $(wildcard tests/slotctl/*.test))'
 
 #: make check        the quick loop: units, models, fuzz corpora, manuals, style
-check: all man $(unit_bin) $(replay_bin) $(O)/tests/report/sample $(O)/tests/slotctl/device
+check: all man $(unit_bin) $(replay_bin) $(O)/tests/report/sample $(slotctl_tools)
 	$(Q)tests/run $(check_cmds)
 
 # ---- bakes that tests share ---------------------------------------------------
 # $(O)/bake/NAME/ holds the published artefacts of recipes/NAME.yaml.
 bake_recipes := demo demo-broken minimal demo-trixie examples/web examples/cloud
 bake_stamp = $(foreach r,$(bake_recipes),$(O)/bake/$(notdir $(r)).stamp)
-bakes: $(bake_stamp)
+bakes: $(bake_stamp) $(O)/bake/demo-next.stamp
 
 define bake_rule
 $(O)/bake/$(notdir $(1)).stamp: $(programs) $(shell find recipes -name '*.yaml')
@@ -98,6 +100,12 @@ $(O)/bake/$(notdir $(1)).stamp: $(programs) $(shell find recipes -name '*.yaml')
 	$$(Q)touch $$@
 endef
 $(foreach r,$(bake_recipes),$(eval $(call bake_rule,$(r))))
+
+# The demo once more, as its next version: what a machine updates to.
+$(O)/bake/demo-next.stamp: $(O)/bake/demo.stamp | $(lastword $(bake_stamp))
+	$(Q)rm -rf $(O)/bake/demo-next
+	$(Q)$(O)/kiln build --image-version=1.1.0 -o $(O)/bake/demo-next recipes/demo.yaml
+	$(Q)touch $@
 
 # Bakes use both cores and one package store: one after the other.
 $(foreach i,2 3 4 5 6,$(eval $(word $(i),$(bake_stamp)): | $(word $(shell expr $(i) - 1),$(bake_stamp))))
@@ -119,6 +127,7 @@ minimal_disk = $(O)/bake/minimal/minimal_1.0.0_amd64/minimal_1.0.0_amd64.raw
 trixie_disk = $(O)/bake/demo-trixie/demo-trixie_1.0.0_amd64/demo-trixie_1.0.0_amd64.raw
 broken_disk = $(O)/bake/demo-broken/demo_1.1.0_amd64/demo_1.1.0_amd64.raw
 demo_disk = $(demo_dir)/demo_1.0.0_amd64.raw
+next_disk = $(O)/bake/demo-next/demo_1.1.0_amd64/demo_1.1.0_amd64.raw
 lab = $(O)/kiln test --output $(O)/lab/
 scenarios := $(basename $(notdir $(sort $(wildcard qemu/scenarios/*.scn))))
 # Two at a time, the longest first.
@@ -139,12 +148,14 @@ promise_cmds = \
 	'tests/golden/mmdebstrap_agrees.sh $(O) demo' \
 	'tests/golden/bad_input.sh $(O) recipes/demo.yaml' \
 	'tests/model/mutants.sh' \
+	'tests/crash/install_mutants.sh $(O)' \
 	'$(lab)minimal -j1 $(minimal_disk) 01-boots tests/golden/credentials-locked.scn' \
 	'$(lab)cloud -j1 $(cloud_dir)/cloud_1.0.0_amd64.raw 01-boots' \
 	'tests/report/real.sh $(O) $(minimal_disk)' \
 	'$(lab)trixie -j1 $(trixie_disk) 02-runs 13-nothing-injected 15-systemd-crashes tests/golden/kernel-inspect.scn' \
 	'$(lab)web -j1 $(web_disk) 02-runs' \
 	'$(lab)story -j1 --next $(broken_disk) $(demo_disk) qemu/scenarios/demo/story.scn' \
+	'$(lab)update -j1 --next $(next_disk) $(demo_disk) tests/golden/update.scn' \
 	'$(lab)golden -j1 $(demo_disk) tests/golden/bootctl.scn tests/golden/credentials-open.scn'
 
 #: make bench        figures against the peer tools, as ratios of medians
@@ -176,7 +187,7 @@ $(O)/tests/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(all_libs)
 lint:
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
 		--suppress=missingIncludeSystem -I. $(core_src) $(base_src) $(verity_src) $(install_src) $(uki_src) $(builder_src) \
-		$(update_src) $(qemu_src) $(initramfs_src)
+		$(update_src) $(fetch_src) $(qemu_src) $(initramfs_src)
 
 #: make coverage     line coverage of the unit tests
 coverage:

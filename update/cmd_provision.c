@@ -9,10 +9,8 @@
 #include "lib/base/io.h"
 #include "update/commands.h"
 #include "update/device.h"
+#include "update/update_conf.h"
 #include "verity/cms.h"
-
-/* The certificates that the image trusts, where it has them as a file. */
-#define TRUSTED_PEM "/usr/lib/kiln/trusted.pem"
 
 struct options {
 	bool yes, dry_run, discard, json;
@@ -44,7 +42,7 @@ static int provision_from(const struct options *opts, const struct device *dev, 
 {
 	_cleanup_provision_source_ struct provision_source *source = NULL;
 	_cleanup_free_ char *pem = NULL;
-	int r = io_read_file(TRUSTED_PEM, CMS_PEM_MAX, &pem, NULL, err);
+	int r = io_read_file(UPDATE_TRUSTED_PATH, CMS_PEM_MAX, &pem, NULL, err);
 
 	if (r && r != -ENOENT)
 		return EXIT_FAILED;

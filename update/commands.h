@@ -10,6 +10,7 @@ extern const struct command cmd_diff;
 extern const struct command cmd_confirm;
 extern const struct command cmd_rollback;
 extern const struct command cmd_boot_once;
+extern const struct command cmd_install;
 extern const struct command cmd_retry;
 extern const struct command cmd_factory_reset;
 extern const struct command cmd_health;

@@ -10,6 +10,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
+#include "lib/base/printable.h"
 #include "update/device.h"
 #include "update/run.h"
 
@@ -189,4 +190,45 @@ int systemd_reboot(struct err *err)
 	sync();
 	reboot(RB_AUTOBOOT);
 	return err_errno(err, -errno, "neither systemd nor the kernel takes the order to reboot");
+}
+
+/* Run @argv; what it said is the reason when it fails. */
+static int order(const char *const *argv, const char *what, struct err *err)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT, shown = BUF_INIT;
+	int r = run_until((char *const *)argv, run_now_ms() + REBOOT_MS, &out);
+
+	if (r == 0)
+		return 0;
+	if (r == 127)
+		return err_set(err, -ENOENT, "%s: cannot run %s", what, argv[0]);
+	while (out.len && out.data[out.len - 1] == '\n')
+		out.len--;
+	printable_add(&shown, out.data ? out.data : "", out.len, false);
+	return err_set(err, -EINVAL, "%s: %s", what, shown.len ? shown.data : "it failed");
+}
+
+int systemd_check_time(const char *when, struct err *err)
+{
+	const char *const argv[] = { "systemd-analyze", "calendar", "--", when, NULL };
+
+	return order(argv, "the time", err);
+}
+
+/* A timer of this boot: the reboot it makes is also its end. */
+int systemd_reboot_at(const char *when, struct err *err)
+{
+	static const char *const stop[] = { "systemctl", "stop", "kiln-reboot.timer", NULL };
+	_cleanup_free_ char *calendar = str_printf("--on-calendar=%s", when);
+	const char *const argv[] = { "systemd-run", "--quiet",
+				     "--unit=kiln-reboot",
+				     "--description=Reboot into the version that was installed",
+				     "--timer-property=AccuracySec=1s", calendar,
+				     "systemctl", "reboot", NULL };
+	_cleanup_buf_ struct buf out = BUF_INIT;
+
+	if (!calendar)
+		return err_oom(err);
+	run_until((char *const *)stop, run_now_ms() + ASK_MS, &out);
+	return order(argv, "no reboot at that time", err);
 }

@@ -59,4 +59,10 @@ void systemd_explain_jobs(struct buf *out);
  */
 int systemd_reboot(struct err *err);
 
+/* Is @when a time as systemd.time(7) has them, "03:00" or "Sun 04:30"? 0, -EINVAL, -ENOENT. */
+int systemd_check_time(const char *when, struct err *err);
+
+/* Reboot in order at @when, once; another such order is replaced. 0 or a negative errno. */
+int systemd_reboot_at(const char *when, struct err *err);
+
 #endif

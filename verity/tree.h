@@ -62,6 +62,14 @@ int verity_check_input(uint64_t data_bytes, size_t salt_len, struct verity_layou
 		       struct err *err);
 
 /*
+ * Block 0 of the hash file, for whoever makes a tree by other means. @salt_len at most
+ * VERITY_SALT_MAX.
+ */
+void verity_superblock(const struct verity_layout *l, const uint8_t *salt, size_t salt_len,
+		       const uint8_t uuid[VERITY_UUID_BYTES],
+		       uint8_t ret_block[VERITY_BLOCK_BYTES]);
+
+/*
  * kiln's own salt and UUID, functions of names only so that a rebuild gives the
  * same bytes. The salt depends on the image's name and not on its version: an
  * unchanged data block then keeps its hash from version to version, and the new

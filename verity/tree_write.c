@@ -34,8 +34,8 @@ static void put_le(uint8_t *p, uint64_t value, unsigned bytes)
 		p[i] = (uint8_t)(value >> (8 * i));
 }
 
-static void make_superblock(uint8_t sb[VERITY_BLOCK_BYTES], const struct verity_layout *l,
-			    const uint8_t *salt, size_t salt_len, const uint8_t *uuid)
+void verity_superblock(const struct verity_layout *l, const uint8_t *salt, size_t salt_len,
+		       const uint8_t uuid[VERITY_UUID_BYTES], uint8_t sb[VERITY_BLOCK_BYTES])
 {
 	memset(sb, 0, VERITY_BLOCK_BYTES);
 	memcpy(sb + SB_SIGNATURE, "verity", 6);
@@ -121,7 +121,7 @@ int verity_tree_write(int data_fd, uint64_t data_bytes, const uint8_t *salt, siz
 		if (r)
 			return err_errno(err, r, "cannot write level %u of the hash tree", level);
 	}
-	make_superblock(superblock, &l, salt, salt_len, uuid);
+	verity_superblock(&l, salt, salt_len, uuid, superblock);
 	r = io_pwrite_all(hash_fd, superblock, sizeof(superblock), hash_start);
 	if (r)
 		return err_errno(err, r, "cannot write the verity superblock");

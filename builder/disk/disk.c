@@ -15,6 +15,7 @@
 #include "builder/disk/inputs.h"
 #include "builder/disk/region.h"
 #include "builder/disk/table.h"
+#include "install/slotindex.h"
 #include "lib/base/atomic_file.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
@@ -65,6 +66,31 @@ static int put_descriptor(int out, const struct disk_part *part, const struct sl
 	return r < 0 ? err_errno(err, r, "writing the slot descriptor") : 0;
 }
 
+/* A boot partition that is nearly full gets none: then nothing of it is reused. */
+static int put_slot_index(int out, const struct disk_part *part, const struct disk_options *o,
+			  const struct disk_inputs *in, struct err *err)
+{
+	const uint64_t part_bytes[BUNDLE_IN_SLOT] = {
+		[BUNDLE_UKI] = in->uki.bytes,
+		[BUNDLE_ROOT] = in->root.bytes,
+		[BUNDLE_SIG] = in->sig.bytes,
+	};
+	uint64_t at = slotindex_place(part->size_bytes, in->uki.bytes, o->n_slot_entries);
+	_cleanup_free_ uint8_t *bytes = NULL;
+	uint64_t len;
+	int r;
+
+	if (at == 0)
+		return 0;
+	len = slotindex_bytes(o->n_slot_entries);
+	bytes = malloc(len);
+	if (!bytes)
+		return err_oom(err);
+	slotindex_encode(o->slot_entries, o->n_slot_entries, part_bytes, bytes);
+	r = io_pwrite_all(out, bytes, len, part->offset_bytes + at);
+	return r < 0 ? err_errno(err, r, "writing the slot index") : 0;
+}
+
 static int put_boot_state(int out, const struct disk_part *part, const struct slotdesc *d,
 			  unsigned tries, struct err *err)
 {
@@ -112,6 +138,8 @@ static int write_disk(int out, const struct disk_options *o, const struct disk_l
 		r = put_boot_state(out, &part[TABLE_BOOT_STATE], &d, o->tries, err);
 	if (r == 0)
 		r = put_file(out, &part[TABLE_BOOT_A], &in->uki, err);
+	if (r == 0)
+		r = put_slot_index(out, &part[TABLE_BOOT_A], o, in, err);
 	if (r == 0)
 		r = put_descriptor(out, &part[TABLE_BOOT_A], &d, err);
 	if (r == 0)

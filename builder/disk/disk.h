@@ -27,6 +27,10 @@ struct disk_options {
 	const char *verity_sig; /* verity signature JSON */
 	uint8_t root_hash[32];
 
+	/* What slot a holds (install/slotindex.h): encoded entries; 0: it gets no index. */
+	const uint8_t *slot_entries;
+	uint32_t n_slot_entries;
+
 	uint64_t esp_bytes; /* 0: DISK_ESP_BYTES */
 	uint64_t root_slot_bytes, boot_slot_bytes, state_bytes; /* rounded up to DISK_ALIGN_BYTES */
 	unsigned tries; /* boots slot a may use to become good, 1...15 */

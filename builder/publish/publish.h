@@ -34,6 +34,7 @@ struct publish;
 #define PUBLISH_ROOTHASH_P7S "roothash.p7s"
 #define PUBLISH_VERITY_SIG "verity-sig.json"
 #define PUBLISH_UKI "efi"
+#define PUBLISH_BUNDLE "kiln"
 #define PUBLISH_MANIFEST "manifest.json"
 #define PUBLISH_SPDX "spdx.json"
 

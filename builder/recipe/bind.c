@@ -554,4 +554,11 @@ static void end_map(struct binder *b, const struct schema_object *o, const struc
 void bind_end(struct binder *b, const struct source *top)
 {
 	end_map(b, &schema_recipe, top, NULL);
+	if (b->r->state_reads > b->r->state_version)
+		diag_add(b->d, top, (struct place){ 1, 1 },
+			 "state.reads is %u: it cannot be above state.version, which is %u",
+			 b->r->state_reads, b->r->state_version);
+	if (b->r->update_key && !b->r->update_cert)
+		diag_add(b->d, top, (struct place){ 1, 1 },
+			 "update.key is there without update.cert");
 }

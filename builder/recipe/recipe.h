@@ -85,6 +85,8 @@ struct recipe {
 	uint64_t boot_slot_bytes; /* slots.boot, default 64M */
 
 	uint64_t state_bytes; /* state.size, default 512M */
+	uint32_t state_version; /* state.version, default 1: the layout of /var it writes */
+	uint32_t state_reads; /* state.reads, default 1: the oldest layout it can use */
 	bool state_grow; /* state.grow, default true: take the rest of the disk at first boot */
 	struct recipe_strv persist; /* state.persist: absolute paths kept on the state partition */
 
@@ -94,6 +96,15 @@ struct recipe {
 	uint32_t health_settle_s; /* health.settle, default 300 */
 	struct recipe_check *checks;
 	size_t n_checks;
+
+	char *update_url; /* update.url; NULL: nothing looks for updates by itself */
+	uint32_t update_check_s; /* update.check, default 24h */
+	uint32_t update_jitter_s; /* update.jitter, default 1h */
+	uint64_t update_limit_bytes; /* update.limit per second; 0, the default: no limit */
+	char *update_reboot; /* update.reboot: never, the default, now or HH:MM */
+	char *update_proxy; /* update.proxy, or NULL */
+	/* update.cacert, .cert, .key: paths on the machine, or NULL. */
+	char *update_cacert, *update_cert, *update_key;
 
 	/* image.setuid: absolute paths allowed setuid/setgid beyond those packages bring. */
 	struct recipe_strv allow_setuid;

@@ -221,6 +221,14 @@ static const struct schema_key state_keys[] = {
 	  .doc = "Size of the state partition in the image as built." },
 	{ .key = "grow", .type = SCHEMA_BOOL, AT(recipe, state_grow), .default_yaml = "true",
 	  .doc = "Take the rest of the disk at first boot." },
+	{ .key = "version", .type = SCHEMA_UINT, AT(recipe, state_version), .default_yaml = "1",
+	  .max = INT32_MAX,
+	  .doc = "Number of the layout of /var that this version writes. Raise it when an older "
+		 "version could not use /var any more: going back to one is then refused." },
+	{ .key = "reads", .type = SCHEMA_UINT, AT(recipe, state_reads), .default_yaml = "1",
+	  .max = INT32_MAX,
+	  .doc = "The oldest layout of /var that this version can still use or convert, at most "
+		 "state.version. A machine with an older one does not install it." },
 	{ .key = "persist", .type = SCHEMA_WORDS, AT(recipe, persist), .word = &word_persist,
 	  .accept = accept_persist,
 	  .doc = "Files and folders outside /var that survive updates and reboots. /var and /root "
@@ -279,6 +287,40 @@ static const struct schema_key health_keys[] = {
 	{ 0 },
 };
 
+static const struct schema_key update_keys[] = {
+	{ .key = "url", .type = SCHEMA_TEXT, AT(recipe, update_url), .word = &word_url,
+	  .doc = "Where the newest bundle is found. When it is set, kiln-update.timer looks there "
+		 "by itself and installs what is newer than what runs; include "
+		 "fragments/update.yaml with it." },
+	{ .key = "check", .type = SCHEMA_DURATION, AT(recipe, update_check_s),
+	  .default_yaml = "24h", .min = 300, .max = 30 * 86400,
+	  .doc = "How long after a look the next one follows. The first one comes 10 minutes after "
+		 "the boot." },
+	{ .key = "jitter", .type = SCHEMA_DURATION, AT(recipe, update_jitter_s),
+	  .default_yaml = "1h", .max = 30 * 86400,
+	  .doc = "A look is put off by up to this, by chance, so that not all machines come at "
+		 "once." },
+	{ .key = "limit", .type = SCHEMA_SIZE, AT(recipe, update_limit_bytes),
+	  .default_yaml = "0", .max = TIB, .align = 1024,
+	  .doc = "How much may be downloaded per second; 0 for no limit." },
+	{ .key = "reboot", .type = SCHEMA_TEXT, AT(recipe, update_reboot), .word = &word_reboot,
+	  .default_yaml = "never",
+	  .doc = "When the machine restarts into what it installed by itself: never, now, or at a "
+		 "time of day, by its own clock." },
+	{ .key = "proxy", .type = SCHEMA_TEXT, AT(recipe, update_proxy), .word = &word_proxy,
+	  .doc = "Download through this proxy: http, https or socks5h." },
+	{ .key = "cacert", .type = SCHEMA_TEXT, AT(recipe, update_cacert), .word = &word_path,
+	  .doc = "File in the image with the certificates to trust in a web server, in PEM, "
+		 "instead of Debian's." },
+	{ .key = "cert", .type = SCHEMA_TEXT, AT(recipe, update_cert), .word = &word_path,
+	  .doc = "File on the machine with its own certificate, in PEM, for a web server that "
+		 "asks. Below /var, or kept by state.persist, every machine has its own." },
+	{ .key = "key", .type = SCHEMA_TEXT, AT(recipe, update_key), .word = &word_path,
+	  .doc = "File on the machine with the key of that certificate; left out when it is in the "
+		 "same file. It need be readable by root only." },
+	{ 0 },
+};
+
 static const struct schema_key image_keys[] = {
 	{ .key = "setuid", .type = SCHEMA_WORDS, AT(recipe, allow_setuid), .word = &word_path,
 	  .doc = "Files allowed to be setuid or setgid beyond those that packages bring." },
@@ -300,6 +342,7 @@ static const struct schema_object kernel_object = { .keys = kernel_keys };
 static const struct schema_object slot_object = { .keys = slot_keys };
 static const struct schema_object state_object = { .keys = state_keys };
 static const struct schema_object health_object = { .keys = health_keys };
+static const struct schema_object update_object = { .keys = update_keys };
 static const struct schema_object image_object = { .keys = image_keys };
 
 static const struct schema_key recipe_keys[] = {
@@ -339,6 +382,8 @@ static const struct schema_key recipe_keys[] = {
 	  .doc = "What a machine keeps." },
 	{ .key = "health", .type = SCHEMA_MAP, .object = &health_object,
 	  .doc = "When a version counts as good." },
+	{ .key = "update", .type = SCHEMA_MAP, .object = &update_object,
+	  .doc = "How machines get new versions by themselves." },
 	{ .key = "image", .type = SCHEMA_MAP, .object = &image_object,
 	  .doc = "What the image allows." },
 	{ .key = "outputs", .type = SCHEMA_WORDS, AT(recipe, outputs), .word = &word_output,

@@ -97,6 +97,7 @@ void schema_word_pattern(const struct schema_word *w, struct buf *out);
 /* The words, for the table. */
 extern const struct schema_word word_image, word_version, word_architecture, word_suite,
 	word_component, word_package, word_path, word_link, word_user, word_unit, word_cmdline,
-	word_module, word_initrd, word_persist, word_output, word_content;
+	word_module, word_initrd, word_persist, word_output, word_content, word_url, word_proxy,
+	word_reboot;
 
 #endif

@@ -222,6 +222,50 @@ static const char *check_cmdline(const char *text)
 	return NULL;
 }
 
+/* An address without a name and password in it, which every machine would show around. */
+static const char *check_address(const char *text, const char *const *schemes)
+{
+	const char *host = NULL;
+
+	for (const char *p = text; *p; p++)
+		if (*p <= 0x20 || *p > 0x7e)
+			return "it holds a special character";
+	for (; *schemes && !host; schemes++)
+		if (!strncmp(text, *schemes, strlen(*schemes)))
+			host = text + strlen(*schemes);
+	if (!host)
+		return "it must begin with http:// or https://";
+	if (!*host || strchr("/:?#", *host))
+		return "it names no machine";
+	if (memchr(host, '@', strcspn(host, "/?#")))
+		return "it holds a name or password; use a client certificate";
+	return NULL;
+}
+
+static const char *check_url(const char *text)
+{
+	static const char *const schemes[] = { "http://", "https://", NULL };
+
+	return check_address(text, schemes);
+}
+
+static const char *check_proxy(const char *text)
+{
+	static const char *const schemes[] = { "http://", "https://", "socks5h://", NULL };
+
+	return check_address(text, schemes);
+}
+
+static const char *check_reboot(const char *text)
+{
+	if (!strcmp(text, "never") || !strcmp(text, "now"))
+		return NULL;
+	if (strlen(text) != 5 || text[2] != ':' || strspn(text, "0123456789") != 2 ||
+	    strspn(text + 3, "0123456789") != 2)
+		return "it is neither never nor now nor a time such as 03:30";
+	return strncmp(text, "24", 2) < 0 && text[3] < '6' ? NULL : "there is no such time of day";
+}
+
 static const char *const architectures[] = { "amd64", NULL };
 static const char *const suites[] = { "bookworm", "trixie", NULL };
 static const char *const components[] = { "main", "contrib", "non-free", "non-free-firmware",
@@ -288,4 +332,16 @@ const struct schema_word word_module = {
 const struct schema_word word_initrd = {
 	.what = "initramfs module", .example = "virtio",
 	.first = "A-Za-z0-9_", .rest = "A-Za-z0-9_-", .min_chars = 1, .max_chars = 64,
+};
+const struct schema_word word_url = {
+	.what = "address", .example = "https://updates.example.com/web/latest.kiln",
+	.max_chars = 1000, .check = check_url,
+};
+const struct schema_word word_proxy = {
+	.what = "proxy's address", .example = "http://proxy.example.com:3128",
+	.max_chars = 1000, .check = check_proxy,
+};
+const struct schema_word word_reboot = {
+	.what = "time", .example = "03:30",
+	.max_chars = 5, .check = check_reboot,
 };

@@ -73,6 +73,25 @@ static int unknown(const struct index *x, const struct recipe *recipe, const cha
 	return -ENOPKG;
 }
 
+/*
+ * The one package that provides the virtual @n; NULL when several do, or none. As apt: a
+ * library's old name goes on being one after a transition gave the package another.
+ */
+static const struct name *only_provider(const struct name *n)
+{
+	const struct name *found = NULL;
+
+	for (const struct provider *v = n->providers; v; v = v->next) {
+		if (found && v->package->name != found)
+			return NULL;
+		found = v->package->name;
+	}
+	for (const struct provider *v = n->providers; v; v = v->next)
+		if (v->package == found->candidate)
+			return found;
+	return NULL;
+}
+
 /* "NAME" or "NAME=VERSION". */
 static int add_named(struct seeds *s, struct index *x, const struct recipe *recipe,
 		     const char *text, const char *root, struct err *err)
@@ -83,6 +102,8 @@ static int add_named(struct seeds *s, struct index *x, const struct recipe *reci
 
 	if (!name)
 		return err_oom(err);
+	if (n && !n->candidate && !equals)
+		n = only_provider(n);
 	if (!n || !n->candidate)
 		return unknown(x, recipe, name, err);
 	if (equals && !index_pin(x, name, equals + 1, NULL))

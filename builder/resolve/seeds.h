@@ -20,8 +20,9 @@ struct seeds {
 };
 
 /*
- * Find the seeds among the candidates. An entry of the recipe is a package name, or
- * NAME=VERSION. -ENOPKG with @err naming the recipe, the package and similar names.
+ * Find the seeds among the candidates. An entry of the recipe is a package name,
+ * NAME=VERSION, or a virtual package that a single package provides. -ENOPKG with @err
+ * naming the recipe, the package and similar names.
  */
 int seeds_find(struct seeds *s, struct index *x, const struct recipe *recipe, struct err *err);
 

@@ -35,7 +35,10 @@ _kiln()
 		case $verb in
 		build | lock | recipe)
 			mapfile -t COMPREPLY < <(compgen -f -X '!*.yaml' -- "$cur"; compgen -d -- "$cur") ;;
-		boot | test | inspect | verify | install)
+		inspect | verify)
+			mapfile -t COMPREPLY < <(compgen -f -X '!*.raw' -- "$cur"
+				compgen -f -X '!*.kiln' -- "$cur"; compgen -d -- "$cur") ;;
+		boot | test | install)
 			mapfile -t COMPREPLY < <(compgen -f -X '!*.raw' -- "$cur"; compgen -d -- "$cur") ;;
 		*)
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

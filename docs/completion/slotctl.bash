@@ -33,6 +33,10 @@ _slotctl()
 		mapfile -t COMPREPLY < <(compgen -f -- "${cur#=}")
 	else
 		case $verb in
+		install)
+			compopt -o filenames
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			;;
 		boot-once | retry) mapfile -t COMPREPLY < <(compgen -W 'a b' -- "$cur") ;;
 		provision)
 			compopt -o filenames

@@ -39,6 +39,14 @@ struct blk {
 /* Open @path (a file or block device, O_CLOEXEC); @writable: for writing too. */
 int blk_open(const char *path, bool writable, struct blk **ret, struct err *err);
 
+/*
+ * The same around the page cache, so that what is read after a flush comes from the
+ * medium; where the file system has no O_DIRECT, its cache is dropped at each flush.
+ * Reads may be of any alignment, writes are whole blocks of 4096 bytes. Memory that is
+ * aligned to 4096 bytes saves a copy.
+ */
+int blk_open_direct(const char *path, bool writable, struct blk **ret, struct err *err);
+
 /* Use @fd, which the device owns from now on (also on failure). */
 int blk_from_fd(int fd, bool writable, struct blk **ret, struct err *err);
 

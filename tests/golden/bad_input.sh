@@ -85,7 +85,7 @@ if [ "$(id -u)" = 0 ]; then
 fi
 
 # No subordinate ids; user namespaces forbidden.
-mkdir -p "$tmp/bin" && cp -a "$build"/{kiln,kiln-init,slotctl,kiln-selector-x64.efi,kiln-stub-x64.efi,units} "$tmp/bin/"
+mkdir -p "$tmp/bin" && cp -a "$build"/{kiln,kiln-init,slotctl,kiln-fetch,kiln-selector-x64.efi,kiln-stub-x64.efi,units} "$tmp/bin/"
 expect "no subordinate ids" 1 "add-subuids" "$top/tests/as-user" --no-subuid "$tmp/home" "$tmp/bin/kiln" build -o "$tmp/home/out" "$recipe"
 # shellcheck disable=SC2016
 expect "user namespaces forbidden" 1 "user.max_user_namespaces" \

@@ -17,7 +17,7 @@ cp -al "${KILN_CACHE:-$HOME/.cache/kiln}" "$tmp/home/.cache/kiln" 2>/dev/null ||
 	cp -a "${KILN_CACHE:-$HOME/.cache/kiln}" "$tmp/home/.cache/kiln"
 cp -a "$top/recipes" "$tmp/home/work/elsewhere/recipes"
 cp "${recipe%.yaml}.lock" "$tmp/home/work/elsewhere/recipes/$(realpath --relative-to="$top/recipes" "${recipe%.yaml}.lock")"
-mkdir "$tmp/bin" && cp -a "$build"/{kiln,kiln-init,slotctl,kiln-selector-x64.efi,kiln-stub-x64.efi,units} "$tmp/bin/"
+mkdir "$tmp/bin" && cp -a "$build"/{kiln,kiln-init,slotctl,kiln-fetch,kiln-selector-x64.efi,kiln-stub-x64.efi,units} "$tmp/bin/"
 [ "$(id -u)" != 0 ] || chown -R 54321:54321 "$tmp/home"
 
 rel=$(realpath --relative-to="$top/recipes" "$recipe")

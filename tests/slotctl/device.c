@@ -6,6 +6,8 @@
  *
  * The words are steps, taken in order by the rules of the boot state themselves:
  *
+ *	real                     images are real ones, on a disk beside the partition, and an
+ *	                         update.conf is there (first of all)
  *	fresh VERSION EPOCH      slot a holds it, never booted (first)
  *	boot                     the selector chooses and counts a start
  *	stage NAME               the running boot got that far
@@ -32,15 +34,24 @@
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "lib/base/path.h"
+#include "install/slotindex.h"
 #include "lib/core/bytes.h"
 #include "lib/core/flight.h"
+#include "lib/core/gpt.h"
+#include "tests/slotctl/images.h"
+
+#define SECTOR 512u
+#define DISK_START (64u * 4096)
+#define SLOT_ROOM (BOOT_ROOM + ROOT_BYTES + VERITY_ROOM + SIGFILE_BYTES)
+#define DISK_BYTES (DISK_START + 2 * SLOT_ROOM + 16u * 4096)
 
 static struct bs bs;
 static struct bs_disk disk;
 static struct disk_ops ops;
 static int fd = -1;
 static const char *run_dir;
-static bool uncounted;
+static bool uncounted, real;
+static int disk_fd = -1;
 
 static _Noreturn void die(const char *what, const char *about)
 {
@@ -82,6 +93,14 @@ static struct slotdesc image(const char *version, const char *epoch)
 		die("no epoch", epoch);
 	digest_bytes(version, strlen(version), d.root_hash);
 	memset(d.uki_sha256, 3, sizeof(d.uki_sha256));
+	if (real) {
+		static struct image img;
+
+		image_make(version, &img);
+		d.uki_bytes = UKI_BYTES;
+		memcpy(d.root_hash, img.m.root_hash, sizeof(d.root_hash));
+		memcpy(d.uki_sha256, img.m.part[BUNDLE_UKI].sha256, sizeof(d.uki_sha256));
+	}
 	return d;
 }
 
@@ -131,12 +150,80 @@ static void keep_log(const char *text)
 	must(op_write(NULL, FLIGHT_OFFSET(about.boot), entry, sizeof(entry)), "log");
 }
 
+static int disk_write(void *ctx, uint64_t offset_bytes, const void *data, size_t len)
+{
+	(void)ctx;
+	return io_pwrite_all(disk_fd, data, len, offset_bytes);
+}
+
+static void add_partition(struct gpt *gpt, unsigned idx, const char *name, uint64_t at, uint64_t bytes)
+{
+	struct gpt_partition p = { .idx = idx, .type = gpt_type_linux, .first_lba = at / SECTOR,
+				   .last_lba = (at + bytes) / SECTOR - 1 };
+
+	memset(&p.unique, (int)idx + 1, sizeof(p.unique));
+	snprintf(p.name, sizeof(p.name), "%s", name);
+	must(gpt_set_partition(gpt, &p), name);
+}
+
+/* The disk: two empty slots. Everything else of a disk is not slotctl's. */
+static void make_disk(void)
+{
+	static uint8_t scratch[GPT_HEAD_BYTES(SECTOR)];
+	static struct gpt gpt;
+	const struct disk_ops disk_ops = { .write = disk_write, .flush = op_flush };
+	_cleanup_free_ char *path = path_join(run_dir, "disk-file");
+	struct guid id;
+
+	disk_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (disk_fd < 0 || ftruncate(disk_fd, DISK_BYTES))
+		die("cannot make a disk", path);
+	memset(&id, 0x5a, sizeof(id));
+	must(gpt_init(&gpt, SECTOR, DISK_BYTES / SECTOR, &id), "disk");
+	for (unsigned s = 0; s < BS_SLOTS; s++) {
+		uint64_t at = DISK_START + s * SLOT_ROOM;
+
+		add_partition(&gpt, 4 * s, gpt_name_boot[s], at, BOOT_ROOM);
+		add_partition(&gpt, 4 * s + 1, gpt_name_root[s], at += BOOT_ROOM, ROOT_BYTES);
+		add_partition(&gpt, 4 * s + 2, gpt_name_verity[s], at += ROOT_BYTES, VERITY_ROOM);
+		add_partition(&gpt, 4 * s + 3, gpt_name_sig[s], at += VERITY_ROOM, SIGFILE_BYTES);
+	}
+	must(gpt_write(&gpt, &disk_ops, scratch), "disk");
+	real = true;
+	note("update.conf", "NAME=demo\nARCH=amd64\nVERSION=1.0.0\nSTATE=1-2");
+}
+
+/* Put @version into slot a, with the index an update copies by. */
+static void fill_slot(const char *version)
+{
+	static struct image img;
+	struct buf entries = BUF_INIT;
+	uint64_t at = DISK_START, bytes[BUNDLE_IN_SLOT] = { UKI_BYTES, ROOT_BYTES, SIGFILE_BYTES };
+	uint32_t n;
+	uint8_t *index;
+
+	image_make(version, &img);
+	image_cut(&img, BUNDLE_IN_SLOT, &entries, NULL);
+	n = (uint32_t)(entries.len / BUNDLE_ENTRY_BYTES);
+	index = malloc(slotindex_bytes(n));
+	slotindex_encode((uint8_t *)entries.data, n, bytes, index);
+	must(disk_write(NULL, at, img.uki, UKI_BYTES), version);
+	must(disk_write(NULL, at + slotindex_place(BOOT_ROOM, UKI_BYTES, n), index, slotindex_bytes(n)), version);
+	must(disk_write(NULL, at += BOOT_ROOM, img.root, ROOT_BYTES), version);
+	must(disk_write(NULL, at += ROOT_BYTES, img.verity, VERITY_ROOM), version);
+	must(disk_write(NULL, at + VERITY_ROOM, img.sig, SIGFILE_BYTES), version);
+	buf_done(&entries);
+	free(index);
+}
+
 static void start(const char *version, const char *epoch)
 {
 	struct slotdesc d = image(version, epoch);
 
 	must(bs_init_fresh(&d, 3, &bs), version);
 	must(bs_create(&disk, &ops, &bs), version);
+	if (real)
+		fill_slot(version);
 }
 
 static void boot(void)
@@ -187,6 +274,8 @@ static int take(char **words, int left)
 {
 	const char *step = words[0], *one = left > 1 ? words[1] : "", *two = left > 2 ? words[2] : "";
 
+	if (!strcmp(step, "real"))
+		return make_disk(), 0;
 	if (!strcmp(step, "boot"))
 		return boot(), 0;
 	if (!strcmp(step, "confirm"))
@@ -233,7 +322,7 @@ int main(int argc, char **argv)
 		die("cannot make a partition", run_dir);
 	ops = (struct disk_ops){ .read = op_read, .write = op_write, .flush = op_flush };
 	for (int i = 2; i < argc; i++) {
-		bool damaged = !strcmp(argv[i], "damage");
+		bool damaged = !strcmp(argv[i], "damage") || !strcmp(argv[i], "real");
 
 		i += take(argv + i, argc - i);
 		if (!damaged)
@@ -243,7 +332,13 @@ int main(int argc, char **argv)
 	if (uncounted)
 		memset(hex, '9', 64);
 	note("boot-state", path);
-	note("disk", "/dev/vda");
+	if (real) {
+		_cleanup_free_ char *file = path_join(dir, "disk-file");
+
+		note("disk", file);
+	} else {
+		note("disk", "/dev/vda");
+	}
 	note("slot", bs_slot_name(bs.current));
 	note("roothash", hex);
 	return 0;

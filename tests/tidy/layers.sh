@@ -11,6 +11,7 @@ allowed() {
 	verity) echo "verity lib/core lib/base" ;;
 	fleet) echo "fleet lib/core lib/base verity" ;;
 	install) echo "install lib/core lib/base verity" ;;
+	fetch) echo "fetch lib/core lib/base" ;;
 	uki) echo "uki lib/core lib/base" ;;
 	update) echo "update lib/core lib/base verity install fleet" ;;
 	qemu/guest) echo "qemu/guest bootloader/efi lib/core" ;;
@@ -31,7 +32,7 @@ allowed() {
 
 bad=0
 n=0
-for f in $(git ls-files -co --exclude-standard 'lib/*.[ch]' 'verity/*.[ch]' 'fleet/*.[ch]' 'update/*.[ch]' \
+for f in $(git ls-files -co --exclude-standard 'lib/*.[ch]' 'verity/*.[ch]' 'fleet/*.[ch]' 'update/*.[ch]' 'fetch/*.[ch]' \
 	'install/*.[ch]' 'uki/*.[ch]' 'qemu/*.[ch]' 'bootloader/*.[ch]' 'builder/*.[ch]'); do
 	[ -f "$f" ] || continue
 	dir=${f%/*}

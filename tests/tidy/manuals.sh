@@ -1,5 +1,5 @@
 #!/bin/sh
-# Manuals are well-formed, and kiln(1) and slotctl(8) name every verb and option there is.
+# Manuals are well-formed, and those of the programs name every verb and option there is.
 # Usage: manuals.sh BUILD-DIR
 set -eu
 build=$1
@@ -9,7 +9,7 @@ for m in docs/man/*.[1-8] "$build"/man/*.[1-8]; do
 	mandoc -T lint -W warning "$m" || { echo "$m: lint"; bad=1; }
 done
 check() { # program page verb
-	for o in $("$1" "$3" --help | sed -n 's/^ *\(-.,\)\{0,1\} *--\([a-z-]*\).*/\2/p'); do
+	for o in $("$1" ${3:+"$3"} --help | sed -n 's/^ *\(-.,\)\{0,1\} *--\([a-z-]*\).*/\2/p'); do
 		case $o in help | json | verbose | quiet) continue ;; esac
 		tr -d '\\' <"$2" | grep -qE -- "Fl -?$o( |\$)|Fl . , Fl -$o( |\$)|\| -$o|Fl -$o" ||
 			{ echo "$2: says nothing of '$3 --$o'"; bad=1; }
@@ -25,6 +25,7 @@ verbs() { # program page
 }
 verbs "$build/kiln" docs/man/kiln.1
 verbs "$build/slotctl" docs/man/slotctl.8
+check "$build/kiln-fetch" docs/man/kiln-fetch.8 ""
 # An option may be told at one verb only; every key of --json has its place, too.
 for key in $(sed -n 's/.*json_[a-z0-9]*(&*j, "\([a-z_]*\)".*/\1/p' update/status_json.c update/cmd_log.c update/cmd_diff.c); do
 	grep -qE "^\.Li (.* )?$key( |\$)" docs/man/slotctl.8 || { echo "slotctl.8: says nothing of the key '$key'"; bad=1; }

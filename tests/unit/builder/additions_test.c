@@ -21,6 +21,7 @@
 #include "lib/base/path.h"
 
 #define UNITS "/usr/lib/systemd/system/"
+#define PEM "-----BEGIN CERTIFICATE-----\n"
 
 static char lib[4096];
 static struct additions a;
@@ -44,6 +45,7 @@ static int setup(void **state)
 	lib[n] = '\0';
 	strcpy(strrchr(lib, '/'), "/../lib/kiln");
 	put("slotctl");
+	put("kiln-fetch");
 	put("slotctl.bash");
 	put("_slotctl");
 	put("units/kiln-health.service");
@@ -60,7 +62,7 @@ static int teardown(void **state)
 static void make(const struct recipe *r)
 {
 	additions_done(&a);
-	if (additions_make(r, &a, &err))
+	if (additions_make(r, PEM, &a, &err))
 		fail_msg("%s", err.text);
 }
 
@@ -83,8 +85,12 @@ static const char *content(const char *dest)
 
 static struct recipe recipe(void)
 {
-	return (struct recipe){ .root_slot_bytes = 512ull << 20, .health_tries = 3, .health_timeout_s = 120,
-				.health_soak_s = 10, .health_settle_s = 300 };
+	return (struct recipe){
+		.name = (char *)"web", .version = (char *)"1.2", .architecture = (char *)"amd64",
+		.root_slot_bytes = 512ull << 20, .health_tries = 3, .health_timeout_s = 120, .health_soak_s = 10,
+		.health_settle_s = 300, .state_reads = 2, .state_version = 3, .update_check_s = 86400,
+		.update_jitter_s = 3600, .update_reboot = (char *)"never",
+	};
 }
 
 static void times_reach_the_checks_and_the_units(void **state)
@@ -154,6 +160,45 @@ static void checks_come_along(void **state)
 	assert_int_equal(find("/usr/lib/kiln/checks/02-probe.sh")->mode, 0755);
 }
 
+static void every_image_knows_what_it_takes(void **state)
+{
+	struct recipe r = recipe();
+
+	(void)state;
+	make(&r);
+	assert_string_equal(content("/usr/lib/kiln/update.conf"),
+			    "NAME=web\nARCH=amd64\nVERSION=1.2\nSTATE=2-3\nREBOOT=never\nLIMIT_RATE=0\n");
+	assert_string_equal(content("/usr/lib/kiln/trusted.pem"), PEM);
+	assert_int_equal(find("/usr/lib/kiln/kiln-fetch")->mode, 0755);
+	/* Nothing looks for updates where nobody said which. */
+	assert_null(find(UNITS "timers.target.wants/kiln-update.timer"));
+}
+
+static void an_address_makes_machines_look_there(void **state)
+{
+	struct recipe r = recipe();
+
+	(void)state;
+	r.update_url = (char *)"https://h/web.kiln";
+	r.update_check_s = 7200;
+	r.update_jitter_s = 60;
+	r.update_limit_bytes = 1 << 20;
+	r.update_reboot = (char *)"03:30";
+	r.update_proxy = (char *)"http://p:3128";
+	r.update_cacert = (char *)"/etc/ca.pem";
+	r.update_cert = (char *)"/var/lib/c.pem";
+	r.update_key = (char *)"/var/lib/k.pem";
+	make(&r);
+	assert_string_equal(content("/usr/lib/kiln/update.conf"),
+			    "NAME=web\nARCH=amd64\nVERSION=1.2\nSTATE=2-3\nURL=https://h/web.kiln\nREBOOT=03:30\n"
+			    "LIMIT_RATE=1048576\nPROXY=http://p:3128\nCACERT=/etc/ca.pem\nCERT=/var/lib/c.pem\n"
+			    "KEY=/var/lib/k.pem\n");
+	assert_string_equal(find(UNITS "timers.target.wants/kiln-update.timer")->link, "../kiln-update.timer");
+	assert_string_equal(content(UNITS "kiln-update.timer.d/10-recipe.conf"),
+			    "[Timer]\nOnUnitInactiveSec=\nOnUnitInactiveSec=7200s\nOnBootSec=\nOnBootSec=600s\n"
+			    "RandomizedDelaySec=60s\n");
+}
+
 static void a_part_that_is_missing_is_named(void **state)
 {
 	struct recipe r = recipe();
@@ -162,7 +207,7 @@ static void a_part_that_is_missing_is_named(void **state)
 	(void)state;
 	additions_done(&a);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(additions_make(&r, &a, &err), -ENOENT);
+	assert_int_equal(additions_make(&r, PEM, &a, &err), -ENOENT);
 	assert_non_null(strstr(err.text, "slotctl.bash is missing: looked for "));
 }
 
@@ -174,6 +219,8 @@ int main(void)
 		T(every_way_a_boot_may_go_is_judged),
 		T(a_boot_that_settles_at_once_needs_no_timer),
 		T(checks_come_along),
+		T(every_image_knows_what_it_takes),
+		T(an_address_makes_machines_look_there),
 		T(a_part_that_is_missing_is_named),
 	};
 

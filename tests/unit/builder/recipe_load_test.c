@@ -94,6 +94,11 @@ static void defaults_are_filled_in(void **state)
 	assert_int_equal(r->health_timeout_s, 120);
 	assert_int_equal(r->health_soak_s, 10);
 	assert_int_equal(r->health_settle_s, 300);
+	assert_null(r->update_url);
+	assert_int_equal(r->update_check_s, 86400);
+	assert_int_equal(r->update_jitter_s, 3600);
+	assert_int_equal(r->update_limit_bytes, 0);
+	assert_string_equal(r->update_reboot, "never");
 	assert_int_equal(r->files[0].mode, 0644);
 	assert_string_equal(r->users[0].shell, "/usr/sbin/nologin");
 	assert_string_equal(r->users[0].home, "/var/home/deploy");

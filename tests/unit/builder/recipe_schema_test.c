@@ -82,6 +82,45 @@ static void the_pattern_for_editors_says_the_same(void **state)
 	}
 }
 
+/* Those that a program judges, and no pattern for editors can. */
+static void addresses_and_times(void **state)
+{
+	static const struct word_case judged[] = {
+		{ &word_url, "http://h", true },
+		{ &word_url, "https://h:8443/a/b?c=d@e", true },
+		{ &word_url, "https://u@h/", false },
+		{ &word_url, "https://u:p@h", false },
+		{ &word_url, "https:///f", false },
+		{ &word_url, "https://", false },
+		{ &word_url, "https://:80/", false },
+		{ &word_url, "file:///etc/passwd", false },
+		{ &word_url, "ftp://h/f", false },
+		{ &word_url, "h/f", false },
+		{ &word_url, "https://h/a b", false },
+		{ &word_url, "https://h/a\nURL=b", false },
+		{ &word_url, "https://h/\xc3\xa4", false },
+		{ &word_url, "socks5h://h", false },
+		{ &word_proxy, "socks5h://h:1080", true },
+		{ &word_proxy, "http://h:3128", true },
+		{ &word_proxy, "socks5://h", false },
+		{ &word_reboot, "never", true },
+		{ &word_reboot, "now", true },
+		{ &word_reboot, "00:00", true },
+		{ &word_reboot, "23:59", true },
+		{ &word_reboot, "24:00", false },
+		{ &word_reboot, "12:60", false },
+		{ &word_reboot, "3:30", false },
+		{ &word_reboot, "03.30", false },
+		{ &word_reboot, "0a:00", false },
+		{ &word_reboot, "later", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(judged); i++)
+		if (!schema_word_check(judged[i].word, judged[i].text) != judged[i].ok)
+			fail_msg("%s '%s'", judged[i].word->what, judged[i].text);
+}
+
 static void words_end_where_their_bound_says(void **state)
 {
 	char text[300];
@@ -185,6 +224,13 @@ static void numbers_stay_within_their_row(void **state)
 		{ "health", "settle", "0s", true },
 		{ "health", "settle", "24h", true },
 		{ "health", "settle", "86401s", false },
+		{ "update", "check", "5m", true },
+		{ "update", "check", "299s", false },
+		{ "update", "check", "721h", false },
+		{ "update", "jitter", "0s", true },
+		{ "update", "limit", "0", true },
+		{ "update", "limit", "1M", true },
+		{ "update", "limit", "1025", false },
 	};
 
 	(void)state;
@@ -229,6 +275,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_are_as_narrow_as_their_place),
 		cmocka_unit_test(the_pattern_for_editors_says_the_same),
+		cmocka_unit_test(addresses_and_times),
 		cmocka_unit_test(words_end_where_their_bound_says),
 		cmocka_unit_test(rows_are_complete),
 		cmocka_unit_test(schema_and_manual_name_every_key),

@@ -300,6 +300,17 @@ static void unknown_and_virtual_packages_are_explained(void **state)
 	assert_int_equal(access(in_top("t.lock"), F_OK), -1);
 }
 
+static void a_virtual_package_with_one_provider_is_that_one(void **state)
+{
+	(void)state;
+	make_archive("eleven", "bookworm", DATE, PLAIN "liba-new 1; Provides: liba (= 1)\n"
+		     "liba-new 2; Provides: liba\n");
+	packages_wanted[0] = "liba";
+	expect((struct question){ .mirror = "eleven" }, "base=1 liba-new=2");
+	packages_wanted[0] = "liba=1";
+	expect((struct question){ .mirror = "eleven" }, "! t.yaml: package 'liba' is not in bookworm*");
+}
+
 static void a_conflict_is_explained_by_libsolv(void **state)
 {
 	(void)state;
@@ -403,6 +414,7 @@ int main(void)
 		cmocka_unit_test_setup(a_changed_recipe_keeps_locked_versions, fresh),
 		cmocka_unit_test_setup(a_lock_that_may_not_change_says_what_would, fresh),
 		cmocka_unit_test_setup(unknown_and_virtual_packages_are_explained, fresh),
+		cmocka_unit_test_setup(a_virtual_package_with_one_provider_is_that_one, fresh),
 		cmocka_unit_test_setup(a_conflict_is_explained_by_libsolv, fresh),
 		cmocka_unit_test_setup(only_what_is_signed_for_this_suite_counts, fresh),
 		cmocka_unit_test_setup(an_expired_release_needs_permission, fresh),

@@ -19,6 +19,7 @@
 
 static char dir[] = "/tmp/kiln-lint-XXXXXX";
 static struct err err;
+static char *update_url; /* of the recipe */
 
 struct planted {
 	const char *path, *content, *link;
@@ -47,7 +48,7 @@ static void plant(const struct planted *p)
 static int lint(const struct planted *p)
 {
 	char *allowed[] = { (char *)"/opt/allowed" };
-	struct recipe recipe = { .allow_setuid = { allowed, 1 } };
+	struct recipe recipe = { .allow_setuid = { allowed, 1 }, .update_url = update_url };
 	struct rootfs_options o = { .recipe = &recipe };
 	struct build b = { .o = &o, .root = dir, .tree = TREE_INIT };
 	const struct planted list = { "var/lib/dpkg/info/own.list", "/usr/bin/su\n/usr/share/key\n",
@@ -92,6 +93,20 @@ static void findings_name_file_reason_and_maker(void **state)
 	}
 }
 
+static void updates_from_the_network_need_a_library(void **state)
+{
+	static const struct planted none = { .path = "usr/lib/x86_64-linux-gnu/libcurl.so" };
+	static const struct planted there = { .path = "usr/lib/x86_64-linux-gnu/libcurl.so.4" };
+
+	(void)state;
+	assert_int_equal(lint(&none), 0);
+	update_url = (char *)"https://h/f";
+	assert_int_equal(lint(&none), -EINVAL);
+	assert_non_null(strstr(err.text, "include fragments/update.yaml"));
+	assert_int_equal(lint(&there), 0);
+	update_url = NULL;
+}
+
 static void what_belongs_in_an_image_passes(void **state)
 {
 	static const struct planted cases[] = {
@@ -129,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(findings_name_file_reason_and_maker),
+		cmocka_unit_test(updates_from_the_network_need_a_library),
 		cmocka_unit_test(what_belongs_in_an_image_passes),
 		cmocka_unit_test(the_building_machines_resolv_conf_is_noticed),
 	};

@@ -1,0 +1,19 @@
+/*
+ * Which bundle of a directory an update would take: the highest version among the files
+ * whose names say that they are of this image. What is inside is judged later.
+ */
+#ifndef UPDATE_PICK_H
+#define UPDATE_PICK_H
+
+struct buf;
+struct err;
+
+/*
+ * Look at the files NAME_VERSION_ARCH.kiln in @dir. 0 with the path of the chosen one in
+ * *ret_path (the caller frees), and a line about every other bundle in @why; -ENOENT
+ * when there is none, with @err saying what there was; or another errno.
+ */
+int pick_bundle(const char *dir, const char *name, const char *arch, char **ret_path,
+		struct buf *why, struct err *err);
+
+#endif
