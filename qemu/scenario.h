@@ -6,7 +6,7 @@
  *	needs ssh | needs watchdog             else it is skipped, with the reason
  *	start confirmed                        the disk as a healthy first boot left it
  *	memory 1G | disk-size 4G | cpus 2 | disk nvme | cache none | deadline 300s
- *	sector 4096                            what the disk has; the image must be made for it
+ *	sector 4096                            of the disk; the image must be made for it
  *	second-disk 8G [sector 4096]           an empty second disk
  *	smbios "VALUE"                         an OEM string (SMBIOS type 11); may be repeated
  *	watchdog i6300esb|itco|none            the hardware watchdog (i6300esb)
@@ -26,7 +26,7 @@
  *	expect reason slot-b verity            why its newest boot that failed did; none
  *	expect log slot-b "TEXT"               in the flight recorder's newest entry of it
  *	run "COMMAND" [expect "TEXT"] [status N] [60s]      over ssh
- *	send next "/PATH" [300s]               the bundle of the image that `kiln test --next` names,
+ *	send next "/PATH" [300s]               the bundle of the image that `kiln test --next` has,
  *	                                       into a file of the guest: over ssh
  *	reboot [60s] | power off [60s]         the guest does it: over ssh
  *	power cut | reset                      the guest is not asked
