@@ -42,7 +42,7 @@ HOST_CFLAGS = $(BASE_CFLAGS) $(HARDEN) -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_B
 	-DKILN_VERSION='"$(VERSION)"' -pthread
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SAN_LDFLAGS) $(LDFLAGS) -pthread
 
-BUILDER_LIBS := -lzstd -lyaml -lsolvext -lsolv -larchive -lcurl -lcrypto -lseccomp
+BUILDER_LIBS := -lzstd -lyaml -lsolvext -lsolv -larchive -lcurl -lcrypto -lseccomp -lblkid
 VERITY_LIBS := -lcrypto
 LAB_LIBS := -larchive -lcrypto
 
@@ -132,7 +132,7 @@ ifneq ($(wildcard update/main.c),)
 # On the device: static, so that any image's libc will do.
 programs += $(O)/slotctl
 $(O)/slotctl: $(call obj,update/main.c) $(LIB_UPDATE) $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
-	$(call say,LD,$@)$(CC) $(if $(SANITIZE),-pie,-static-pie) -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s,--no-warnings $(SAN_LDFLAGS) $^ -lcrypto -pthread -o $@
+	$(call say,LD,$@)$(CC) $(if $(SANITIZE),-pie,-static-pie) -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,-s,--no-warnings $(SAN_LDFLAGS) $^ -lcrypto -lblkid -pthread -o $@
 endif
 
 ifneq ($(wildcard fetch/main.c),)

@@ -31,46 +31,6 @@ static const struct arg_option options[] = {
 	{ 0 },
 };
 
-static bool ends_in(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-
-	return n > m && !strcmp(text + n - m, end);
-}
-
-/* The disk of @path: itself, or the one .raw file in that directory. */
-static int find_disk(const char *path, char **ret, struct err *err)
-{
-	_cleanup_free_ char *found = NULL;
-	_cleanup_closedir_ DIR *d = NULL;
-	struct dirent *e;
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return err_errno(err, -errno, "%s", path);
-	if (!S_ISDIR(st.st_mode)) {
-		*ret = strdup(path);
-		return *ret ? 0 : err_oom(err);
-	}
-	d = opendir(path);
-	if (!d)
-		return err_errno(err, -errno, "%s", path);
-	while ((e = readdir(d))) {
-		if (e->d_name[0] == '.' || !ends_in(e->d_name, ".raw"))
-			continue;
-		if (found)
-			return err_set(err, -EINVAL, "%s holds more than one .raw disk: name one",
-				       path);
-		found = path_join(path, e->d_name);
-		if (!found)
-			return err_oom(err);
-	}
-	if (!found)
-		return err_set(err, -ENOENT, "%s holds no .raw disk", path);
-	*ret = TAKE_PTR(found);
-	return 0;
-}
-
 static void hex32(const uint8_t bytes[32], char out[DIGEST_HEX_SIZE])
 {
 	digest_hex(bytes, 32, out);
@@ -314,7 +274,7 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 		err_set(err, -EINVAL, "--since is about bundles, and %s is none", argv[1]);
 		return EXIT_FAILED;
 	}
-	r = find_disk(argv[1], &path, err);
+	r = disk_find(argv[1], &path, err);
 	if (r == 0)
 		r = disk_inspect(path, &f, err);
 	if (r < 0)

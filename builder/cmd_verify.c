@@ -11,8 +11,6 @@
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
-#include "lib/base/io.h"
-#include "verity/cms.h"
 
 struct options {
 	const char *cert, *keys_dir;
@@ -26,24 +24,6 @@ static const struct arg_option options[] = {
 	  offsetof(struct options, keys_dir) },
 	{ .name = NULL },
 };
-
-/* Whom to trust is never guessed from the image itself. */
-static int load_trust(const struct options *opts, char **ret_pem, struct err *err)
-{
-	struct keys *keys = NULL;
-	int r;
-
-	if (opts->cert)
-		return io_read_file(opts->cert, CMS_PEM_MAX, ret_pem, NULL, err);
-	r = keys_open(opts->keys_dir, false, &keys, NULL, err);
-	if (r) {
-		err_append(err, "\n--cert FILE names a certificate to trust");
-		return r;
-	}
-	*ret_pem = TAKE_PTR(keys->image_cert_pem);
-	keys_free(keys);
-	return 0;
-}
 
 static int run(const struct command *cmd, int argc, char **argv, struct err *err)
 {
@@ -60,7 +40,7 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 		err_errno(err, -errno, "%s", argv[1]);
 		return EXIT_FAILED;
 	}
-	r = load_trust(&opts, &pem, err);
+	r = keys_trust(opts.cert, opts.keys_dir, &pem, err);
 	if (r)
 		return EXIT_FAILED;
 	trust = (struct verify_trust){ .pem = pem, .len = strlen(pem) };

@@ -10,5 +10,6 @@ extern const struct command cmd_recipe;
 extern const struct command cmd_keys;
 extern const struct command cmd_inspect;
 extern const struct command cmd_verify;
+extern const struct command cmd_install;
 
 #endif

@@ -340,3 +340,20 @@ int keys_sign_root(const struct keys *keys, const uint8_t root[32], uint8_t **re
 	digest_hex(root, 32, hex);
 	return keys_sign(keys, hex, 64, ret_der, ret_der_len, err);
 }
+
+int keys_trust(const char *cert, const char *dir, char **ret_pem, struct err *err)
+{
+	struct keys *keys = NULL;
+	int r;
+
+	if (cert)
+		return io_read_file(cert, CMS_PEM_MAX, ret_pem, NULL, err);
+	r = keys_open(dir, false, &keys, NULL, err);
+	if (r) {
+		err_append(err, "\n--cert FILE names a certificate to trust");
+		return r;
+	}
+	*ret_pem = TAKE_PTR(keys->image_cert_pem);
+	keys_free(keys);
+	return 0;
+}

@@ -44,6 +44,13 @@ char *keys_dir(const char *dir, struct err *err);
 int keys_open(const char *dir, bool create, struct keys **ret_keys, bool *ret_created,
 	      struct err *err);
 
+/*
+ * Whom to trust: the certificates (PEM) in the file @cert or, when it is NULL, the image
+ * certificate of the keys in @dir (as keys_open()). Never guessed from an image. The
+ * caller frees *@ret_pem. 0 or a negative errno.
+ */
+int keys_trust(const char *cert, const char *dir, char **ret_pem, struct err *err);
+
 /* NULL-safe, wipes the private key, returns NULL. */
 struct keys *keys_free(struct keys *keys);
 

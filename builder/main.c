@@ -17,7 +17,8 @@
 #include "lib/base/log.h"
 
 static const struct command *const commands[] = {
-	&cmd_build, &cmd_lock, &cmd_recipe, &cmd_keys, &cmd_inspect, &cmd_verify, NULL,
+	&cmd_build,   &cmd_lock,   &cmd_recipe,	 &cmd_keys,
+	&cmd_inspect, &cmd_verify, &cmd_install, NULL,
 };
 
 static const char tagline[] =

@@ -16,8 +16,6 @@
 #include "lib/core/cmdline.h"
 #include "verity/sigfile.h"
 
-#define SECTOR_BYTES 512
-
 static void facts_freep(struct disk_facts **f)
 {
 	disk_facts_free(*f);
@@ -27,8 +25,9 @@ static void facts_freep(struct disk_facts **f)
 static int check_gpt(int fd, const struct disk_facts *f, struct buf *report, struct err *err)
 {
 	_cleanup_free_ struct gpt *backup = calloc(1, sizeof(*backup));
-	uint8_t sector[SECTOR_BYTES];
-	uint64_t sectors = f->bytes / SECTOR_BYTES;
+	uint8_t sector[GPT_SECTOR_BYTES_MAX];
+	uint32_t sector_bytes = f->gpt.sector_bytes;
+	uint64_t sectors = f->bytes / sector_bytes;
 	uint32_t crc;
 	int r;
 
@@ -37,10 +36,10 @@ static int check_gpt(int fd, const struct disk_facts *f, struct buf *report, str
 	if (f->gpt.from_backup)
 		return err_set(err, VERIFY_REFUSED, "the primary partition table: %s",
 			       gpt_error_text(f->gpt.primary_error));
-	r = io_pread_all(fd, sector, sizeof(sector), (sectors - 1) * SECTOR_BYTES);
+	r = io_pread_all(fd, sector, sector_bytes, (sectors - 1) * sector_bytes);
 	if (r)
 		return err_errno(err, r, "cannot read the backup partition table");
-	r = gpt_header_decode(sector, SECTOR_BYTES, sectors - 1, sectors, backup, &crc);
+	r = gpt_header_decode(sector, sector_bytes, sectors - 1, sectors, backup, &crc);
 	if (r)
 		return err_set(err, VERIFY_REFUSED, "the backup partition table: %s",
 			       gpt_error_text(r));

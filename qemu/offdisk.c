@@ -10,9 +10,10 @@
 
 struct offdisk *offdisk_open(const char *path, bool writable, struct err *err)
 {
+	static const uint32_t sector_sizes[] = { 512, 4096 };
 	_cleanup_offdisk_ struct offdisk *d = calloc(1, sizeof(*d));
 	struct disk_ops ops;
-	int r;
+	int r = GPT_E_BOTH_BAD;
 
 	if (!d) {
 		err_oom(err);
@@ -21,8 +22,9 @@ struct offdisk *offdisk_open(const char *path, bool writable, struct err *err)
 	if (blk_open(path, writable, &d->blk, err) < 0)
 		return NULL;
 	ops = blk_disk_ops(d->blk);
-	r = gpt_read(&ops, d->blk->sector_bytes, d->blk->size_bytes / d->blk->sector_bytes,
-		     &d->gpt);
+	/* A file says nothing of its sector size: the table is where it makes sense. */
+	for (size_t i = 0; r > 0 && i < ARRAY_SIZE(sector_sizes); i++)
+		r = gpt_read(&ops, sector_sizes[i], d->blk->size_bytes / sector_sizes[i], &d->gpt);
 	if (r) {
 		err_set(err, -EINVAL, "the disk: %s", r > 0 ? gpt_error_text(r) : strerror(-r));
 		return NULL;

@@ -58,6 +58,7 @@ static player_step_fn *const steps[STEP_KINDS] = {
 	[STEP_WIPE] = play_wipe,
 	[STEP_FILL] = play_fill,
 	[STEP_PUT] = play_put,
+	[STEP_USE_SECOND] = play_use_second,
 	[STEP_CHECK_CRASHES] = play_check_crashes,
 };
 
@@ -178,6 +179,9 @@ static int prepare(struct player *p, struct err *err)
 	o.n_smbios = s->n_smbios;
 	o.memory_bytes = s->memory_bytes ? s->memory_bytes : o.memory_bytes;
 	o.disk_bytes = s->disk_bytes ? s->disk_bytes : o.disk_bytes;
+	o.sector_bytes = s->sector_bytes ? s->sector_bytes : o.sector_bytes;
+	o.second_bytes = s->second_bytes;
+	o.second_sector_bytes = s->second_sector_bytes;
 	o.cpus = s->cpus ? s->cpus : o.cpus;
 	o.bus = s->bus ? s->bus : o.bus;
 	o.cache = s->cache ? s->cache : o.cache;

@@ -190,6 +190,12 @@ int play_fill(struct player *p, const struct step *st, struct err *err)
 	return r < 0 ? r : faults_fill_state(p->vm.disk, p->vm.work, err);
 }
 
+int play_use_second(struct player *p, const struct step *st, struct err *err)
+{
+	(void)st;
+	return vm_use_second(&p->vm, err);
+}
+
 /* ---- crashes ---------------------------------------------------------------------- */
 
 /* Start what the cut left, up to the verified root, and pull the plug again. */

@@ -35,7 +35,7 @@ player_step_fn play_boot, play_expect_serial, play_refuse_serial, play_expect_sl
 
 player_step_fn play_expect_state, play_expect_reason, play_expect_log, play_install,
 	play_refuse_install, play_clone, play_corrupt, play_read_error, play_read_ok, play_drop,
-	play_shrink, play_wipe, play_fill, play_put, play_check_crashes;
+	play_shrink, play_wipe, play_fill, play_put, play_use_second, play_check_crashes;
 
 /* Put @len bytes of what somebody said behind the message in @err, the end of it if it is long. */
 void play_append_output(const char *text, size_t len, struct err *err);

@@ -48,6 +48,29 @@ static int parse_disk_size(struct parser *p)
 	return take_size(p, &p->s->disk_bytes);
 }
 
+static int take_sector(struct parser *p, uint32_t *ret)
+{
+	static const char *const sizes[] = { "512", "4096", NULL };
+	int i = take_choice(p, sizes);
+
+	if (i < 0)
+		return i;
+	*ret = i ? 4096 : 512;
+	return 0;
+}
+
+static int parse_sector(struct parser *p)
+{
+	return take_sector(p, &p->s->sector_bytes);
+}
+
+static int parse_second_disk(struct parser *p)
+{
+	int r = take_size(p, &p->s->second_bytes);
+
+	return r == 0 && take_word(p, "sector") ? take_sector(p, &p->s->second_sector_bytes) : r;
+}
+
 static int parse_cpus(struct parser *p)
 {
 	return take_number(p, "the number of CPUs", 64, &p->s->cpus);
@@ -133,6 +156,8 @@ static const struct {
 	{ "start", true, parse_start },
 	{ "memory", true, parse_memory },
 	{ "disk-size", true, parse_disk_size },
+	{ "sector", true, parse_sector },
+	{ "second-disk", true, parse_second_disk },
 	{ "cpus", true, parse_cpus },
 	{ "disk", true, parse_disk },
 	{ "cache", true, parse_cache },
@@ -158,6 +183,7 @@ static const struct {
 	{ "wipe", false, action_wipe },
 	{ "fill", false, action_fill },
 	{ "put", false, action_put },
+	{ "use", false, action_use },
 	{ "check", false, action_check },
 };
 
@@ -336,6 +362,7 @@ static const struct {
 	[STEP_WIPE] = { "wipe state", false, NO_TEXT },
 	[STEP_FILL] = { "fill state", false, NO_TEXT },
 	[STEP_PUT] = { "put esp", false, QUOTED },
+	[STEP_USE_SECOND] = { "use second-disk", false, NO_TEXT },
 	[STEP_CHECK_CRASHES] = { "check crashes", false, NO_TEXT },
 };
 

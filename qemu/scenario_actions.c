@@ -468,6 +468,18 @@ int action_put(struct parser *p)
 	return take_slot(p, st, slot_words);
 }
 
+int action_use(struct parser *p)
+{
+	static const char *const things[] = { "second-disk", NULL };
+
+	if (take_choice(p, things) < 0)
+		return -EINVAL;
+	if (!p->s->second_bytes)
+		return mistake(p, p->token[0].column,
+			       "'use second-disk' needs the line 'second-disk SIZE' above");
+	return new_step(p, STEP_USE_SECOND, 0) ? 0 : -EINVAL;
+}
+
 int action_check(struct parser *p)
 {
 	static const char *const things[] = { "crashes", NULL };

@@ -24,6 +24,7 @@ int action_shrink(struct parser *p);
 int action_wipe(struct parser *p);
 int action_fill(struct parser *p);
 int action_put(struct parser *p);
+int action_use(struct parser *p);
 int action_check(struct parser *p);
 
 #endif

@@ -45,6 +45,9 @@ static int check_options(const struct vm_options *o, struct err *err)
 	if (o->watchdog && !one_of(o->watchdog, watchdogs))
 		return err_set(err, -EINVAL, "unknown watchdog '%s': i6300esb, itco or none",
 			       o->watchdog);
+	if (o->bus && !strcmp(o->bus, "ahci") &&
+	    (o->sector_bytes > 512 || (o->second_bytes && o->second_sector_bytes > 512)))
+		return err_set(err, -EINVAL, "QEMU has no ahci disk with sectors of 4096 bytes");
 	if (o->mode == VM_DISK_PERSIST && o->disk_bytes)
 		return err_set(err, -EINVAL,
 			       "the image file itself is not resized; grow it with "
@@ -96,6 +99,36 @@ static int make_disk(struct vm *vm, struct err *err)
 	return -EINVAL;
 }
 
+static int make_second(struct vm *vm, struct err *err)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!vm->options.second_bytes)
+		return 0;
+	vm->second = path_join(vm->work, "second.raw");
+	if (!vm->second)
+		return err_oom(err);
+	fd = open(vm->second, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, (off_t)vm->options.second_bytes) < 0)
+		return err_errno(err, -errno, "cannot make %s", vm->second);
+	return 0;
+}
+
+int vm_use_second(struct vm *vm, struct err *err)
+{
+	if (!vm->second)
+		return err_set(err, -ENOENT, "the machine has no second disk");
+	if (vm->pid)
+		return err_set(err, -EBUSY,
+			       "the machine is on; disks are changed with the power off");
+	free(vm->disk);
+	vm->disk = TAKE_PTR(vm->second);
+	vm->disk_format = IMAGE_RAW;
+	vm->options.sector_bytes = vm->options.second_sector_bytes;
+	vm->options.second_bytes = 0;
+	return 0;
+}
+
 /* The variable store keeps its content over power cuts, so it is made once a machine. */
 static int make_vars(struct vm *vm, struct err *err)
 {
@@ -143,6 +176,8 @@ static int prepare(struct vm *vm, struct err *err)
 		r = make_vars(vm, err);
 	if (r == 0)
 		r = make_disk(vm, err);
+	if (r == 0)
+		r = make_second(vm, err);
 	if (r == 0 && vm->options.ssh)
 		r = ssh_make_key(vm->work, &vm->key, err);
 	return r;
@@ -187,6 +222,7 @@ void vm_done(struct vm *vm)
 	firmware_done(&vm->firmware);
 	free(TAKE_PTR(vm->work));
 	free(TAKE_PTR(vm->disk));
+	free(TAKE_PTR(vm->second));
 	free(TAKE_PTR(vm->vars));
 	free(TAKE_PTR(vm->key));
 }

@@ -42,6 +42,9 @@ struct vm_options {
 	const char *image;
 	enum vm_disk_mode mode;
 	uint64_t disk_bytes; /* grow the throw-away disk; 0: as the image */
+	uint32_t sector_bytes; /* of the disk; 0: 512; 4096 needs virtio or nvme */
+	uint64_t second_bytes; /* an empty second disk of this size; 0: none */
+	uint32_t second_sector_bytes; /* 0: 512 */
 	uint64_t memory_bytes; /* 0: VM_MEMORY_DEFAULT */
 	uint64_t cpus; /* 0: one */
 	const char *firmware; /* NULL: firmware_find()'s choice */
@@ -71,6 +74,7 @@ struct vm {
 	const char *accel_why; /* why emulation, when that was found out now; else NULL */
 	char *work; /* the run's own directory */
 	char *disk; /* the file QEMU writes to */
+	char *second; /* the same of the second disk; NULL: there is none */
 	enum image_format disk_format;
 	char *vars; /* this run's variable store */
 	char *key; /* private ssh key file, or NULL */
@@ -123,6 +127,12 @@ int vm_log_to(struct vm *vm, const char *path, struct err *err);
 
 /* Why QEMU ended, for people: "QEMU ended with status 1: <its words>". */
 void vm_explain_exit(struct vm *vm, struct err *err);
+
+/*
+ * With the power off: from now on the second disk is the machine's only one. -ENOENT when there is
+ * none.
+ */
+int vm_use_second(struct vm *vm, struct err *err);
 
 /* Power off, remove the run's directory, free everything. */
 void vm_done(struct vm *vm);

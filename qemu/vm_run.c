@@ -191,18 +191,45 @@ static void add_filtered_disk(struct argv *a, const struct vm *vm)
 	add(a, "-blockdev", b.data ? b.data : "");
 }
 
-static void add_devices(struct argv *a, const struct vm *vm)
+/* A disk on the machine's bus; @more: further properties, each with its comma. */
+static void add_disk_device(struct argv *a, const struct vm *vm, const char *drive,
+			    uint32_t sector_bytes, const char *more)
 {
 	const char *bus = vm->options.bus ? vm->options.bus : "virtio";
+	const char *kind = !strcmp(bus, "nvme") ? "nvme,serial=kiln-%s,drive=%s" :
+			   !strcmp(bus, "ahci") ? "ide-hd,serial=kiln-%s,drive=%s" :
+						  "virtio-blk-pci,serial=kiln-%s,drive=%s";
+	char device[128], sectors[80] = "";
+
+	snprintf(device, sizeof(device), kind, drive, drive);
+	if (sector_bytes > 512)
+		snprintf(sectors, sizeof(sectors),
+			 ",logical_block_size=%" PRIu32 ",physical_block_size=%" PRIu32,
+			 sector_bytes, sector_bytes);
+	addf(a, "-device", "%s%s%s", device, sectors, more);
+}
+
+static void add_second_disk(struct argv *a, const struct vm *vm)
+{
+	const bool ahci = vm->options.bus && !strcmp(vm->options.bus, "ahci");
+
+	if (!vm->second)
+		return;
+	add_drive(a, "if=none,id=second,format=raw,discard=unmap", vm->second);
+	add_disk_device(a, vm, "second", vm->options.second_sector_bytes, ahci ? ",bus=ide.1" : "");
+}
+
+static void add_devices(struct argv *a, const struct vm *vm)
+{
+	const bool ahci = vm->options.bus && !strcmp(vm->options.bus, "ahci");
 
 	if (vm->options.write_log || vm->options.n_read_errors)
 		add_filtered_disk(a, vm);
 	else
 		add_plain_disk(a, vm);
-	add(a, "-device",
-	    !strcmp(bus, "nvme")   ? "nvme,drive=disk,serial=kiln,bootindex=1"
-	    : !strcmp(bus, "ahci") ? "ide-hd,drive=disk,bus=ide.0,bootindex=1"
-				   : "virtio-blk-pci,drive=disk,bootindex=1");
+	add_disk_device(a, vm, "disk", vm->options.sector_bytes,
+			ahci ? ",bootindex=1,bus=ide.0" : ",bootindex=1");
+	add_second_disk(a, vm);
 	/* Port 0: the kernel picks a free one, so that two machines never fight for it. */
 	add(a, "-netdev",
 	    vm->options.ssh ? "user,id=net,hostfwd=tcp:127.0.0.1:0-:22" : "user,id=net");

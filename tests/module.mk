@@ -18,10 +18,10 @@ $(O)/tests/unit/core/% $(O)/tests/model/%: LIBS = $(LIB_BASE) $(LIB_CORE) -lcryp
 $(O)/tests/unit/base/%: LIBS = $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) -lcrypto -lcurl
 $(O)/tests/unit/verity/%: LIBS = $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(VERITY_LIBS)
 $(O)/tests/unit/uki/%: LIBS = $(LIB_UKI) $(LIB_BASE) $(LIB_CORE) -larchive -lcrypto
-$(O)/tests/unit/install/%: LIBS = $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
+$(O)/tests/unit/install/%: LIBS = $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto -lblkid
 $(O)/tests/unit/builder/%: LIBS = $(LIB_BUILDER) $(LIB_INSTALL) $(LIB_UKI) $(LIB_VERITY) $(LIB_HTTP) $(LIB_BASE) $(LIB_CORE) $(BUILDER_LIBS)
 $(O)/tests/unit/qemu/%: LIBS = $(LIB_QEMU) $(LIB_UKI) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) $(LAB_LIBS)
-$(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto
+$(O)/tests/unit/update/%: LIBS = $(LIB_UPDATE) $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE) -lcrypto -lblkid
 $(O)/tests/unit/fetch/%: LIBS = $(LIB_FETCH) $(LIB_BASE) $(LIB_CORE) -lcurl
 $(O)/tests/unit/stub/%: LIBS = $(O)/obj/tests/unit/stub/fake_firmware.o $(LIB_STUB) $(LIB_BASE) $(LIB_CORE)
 $(O)/tests/unit/selector/%: LIBS = $(LIB_SELECTOR) $(LIB_CORE)
@@ -149,6 +149,8 @@ promise_cmds = \
 	'tests/golden/chain.sh $(O) $(demo_dir) hangs good returns resets' \
 	'tests/golden/selector_arm64.sh $(O)' \
 	'tests/golden/verity_strangers.sh $(O)' \
+	'tests/golden/provision.sh $(O) $(demo_dir)' \
+	'tests/golden/provision_boots.sh $(O) $(demo_disk)' \
 	'tests/golden/image_strangers.sh $(demo_dir)' \
 	'tests/golden/apt_agrees.sh $(O)/kiln $(patsubst %,recipes/%.yaml,$(filter-out demo-broken,$(bake_recipes))) minimal.yaml@trixie examples/web.yaml@trixie' \
 	'tests/golden/reproducible.sh $(O) recipes/demo.yaml $(demo_dir)' \
@@ -173,6 +175,8 @@ bench:
 	$(Q)tests/bench/verity.sh $(O)
 	$(Q)tests/bench/bake.sh $(O) recipes/demo.yaml
 	$(Q)tests/bench/bundle.sh $(O) recipes/demo.yaml
+	$(Q)$(MAKE) --no-print-directory $(O)/bake/demo.stamp
+	$(Q)tests/bench/provision.sh $(O) $(demo_disk)
 
 # ---- for developers -----------------------------------------------------------
 #: make fuzz         every parser for SECONDS=30 each, with clang

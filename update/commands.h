@@ -15,5 +15,6 @@ extern const struct command cmd_retry;
 extern const struct command cmd_factory_reset;
 extern const struct command cmd_health;
 extern const struct command cmd_settle;
+extern const struct command cmd_provision;
 
 #endif

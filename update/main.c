@@ -8,7 +8,8 @@
 
 static const struct command *const commands[] = {
 	&cmd_status,	&cmd_log,	&cmd_diff,  &cmd_confirm,	&cmd_install, &cmd_rollback,
-	&cmd_boot_once, &cmd_retry, &cmd_factory_reset, &cmd_health, &cmd_settle, NULL,
+	&cmd_boot_once, &cmd_retry, &cmd_factory_reset, &cmd_health, &cmd_settle, &cmd_provision,
+	NULL,
 };
 
 int main(int argc, char **argv)

@@ -42,6 +42,12 @@ static void unit_failed(struct shared *s, uint64_t unit, int result)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* Blocks in one read. */
+static unsigned read_blocks(const struct hash_blocks_job *job)
+{
+	return job->large_reads ? UNIT_BLOCKS : PIECE_BLOCKS;
+}
+
 static int do_unit(struct shared *s, uint64_t unit, uint8_t *piece,
 		   uint8_t (*digests)[VERITY_HASH_BYTES])
 {
@@ -49,8 +55,8 @@ static int do_unit(struct shared *s, uint64_t unit, uint8_t *piece,
 	uint64_t first = unit * UNIT_BLOCKS, left = job->blocks - first;
 	unsigned n = left < UNIT_BLOCKS ? (unsigned)left : UNIT_BLOCKS;
 
-	for (unsigned i = 0; i < n; i += PIECE_BLOCKS) {
-		unsigned count = n - i < PIECE_BLOCKS ? n - i : PIECE_BLOCKS;
+	for (unsigned i = 0; i < n; i += read_blocks(job)) {
+		unsigned count = n - i < read_blocks(job) ? n - i : read_blocks(job);
 		uint64_t offset = job->start_bytes + (first + i) * VERITY_BLOCK_BYTES;
 		int r = io_pread_all(job->fd, piece, (size_t)count * VERITY_BLOCK_BYTES, offset);
 
@@ -74,7 +80,7 @@ static void *worker(void *arg)
 	uint8_t digests[UNIT_BLOCKS][VERITY_HASH_BYTES];
 
 	/* Aligned so that fd may be open with O_DIRECT. */
-	piece = aligned_alloc(VERITY_BLOCK_BYTES, (size_t)PIECE_BLOCKS * VERITY_BLOCK_BYTES);
+	piece = aligned_alloc(VERITY_BLOCK_BYTES, (size_t)read_blocks(s->job) * VERITY_BLOCK_BYTES);
 	if (!piece) {
 		unit_failed(s, 0, -ENOMEM);
 		return NULL;

@@ -8,6 +8,7 @@
 #ifndef VERITY_HASH_BLOCKS_H
 #define VERITY_HASH_BLOCKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,7 @@ struct hash_blocks_job {
 	struct progress *progress; /* may be NULL */
 	uint64_t *done_bytes; /* as in struct verity_options; may be NULL */
 	unsigned threads; /* 0: one per CPU */
+	bool large_reads; /* as in struct verity_options */
 };
 
 /*

@@ -14,6 +14,7 @@
 #ifndef VERITY_TREE_H
 #define VERITY_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,8 @@ struct verity_layout {
 /* How to work; a NULL pointer or zeroes mean the defaults. */
 struct verity_options {
 	unsigned threads; /* 0: one per CPU this process may use */
+	/* The data's fd is open with O_DIRECT: read half a MiB at a time, as nobody reads ahead. */
+	bool large_reads;
 	struct progress *progress; /* in data bytes; may be NULL */
 	/* Counted up, atomically, by the data bytes that are done: for another process to watch. */
 	uint64_t *done_bytes;

@@ -89,6 +89,7 @@ int verity_tree_check(int data_fd, uint64_t data_bytes, int hash_fd, const uint8
 					  data_start;
 		job.blocks = level ? l.level_blocks[level - 1] : l.data_blocks;
 		job.threads = opts ? opts->threads : 0;
+		job.large_reads = opts && level == 0 && opts->large_reads;
 		job.progress = opts && level == 0 ? opts->progress : NULL;
 		job.done_bytes = opts && level == 0 ? opts->done_bytes : NULL;
 		job.unit = check_unit;

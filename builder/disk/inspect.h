@@ -40,6 +40,12 @@ struct disk_facts {
  */
 int disk_inspect(const char *path, struct disk_facts **ret, struct err *err);
 
+/*
+ * The disk that @path means: itself or, if it is a folder, the only .raw file in it. The
+ * caller frees *@ret. -EINVAL, -ENOENT when there is more than one or none.
+ */
+int disk_find(const char *path, char **ret, struct err *err);
+
 /* NULL-safe; returns NULL. */
 struct disk_facts *disk_facts_free(struct disk_facts *f);
 

@@ -38,7 +38,7 @@ _kiln()
 		inspect | verify)
 			mapfile -t COMPREPLY < <(compgen -f -X '!*.raw' -- "$cur"
 				compgen -f -X '!*.kiln' -- "$cur"; compgen -d -- "$cur") ;;
-		boot | test)
+		boot | test | install)
 			mapfile -t COMPREPLY < <(compgen -f -X '!*.raw' -- "$cur"; compgen -d -- "$cur") ;;
 		*)
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

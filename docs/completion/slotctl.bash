@@ -38,6 +38,9 @@ _slotctl()
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 			;;
 		boot-once | retry) mapfile -t COMPREPLY < <(compgen -W 'a b' -- "$cur") ;;
+		provision)
+			compopt -o filenames
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 		esac
 	fi
 }

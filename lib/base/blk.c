@@ -21,7 +21,7 @@ struct blk *blk_free(struct blk *b)
 	return NULL;
 }
 
-static int check_range(const struct blk *b, uint64_t offset_bytes, size_t len)
+static int check_range(const struct blk *b, uint64_t offset_bytes, uint64_t len)
 {
 	return offset_bytes > b->size_bytes || len > b->size_bytes - offset_bytes ? -ENXIO : 0;
 }
@@ -40,6 +40,33 @@ int blk_write(struct blk *b, uint64_t offset_bytes, const void *data, size_t len
 	if (b->read_only)
 		return -EROFS;
 	return r ? r : b->class->write(b, offset_bytes, data, len);
+}
+
+static int write_zeroes(struct blk *b, uint64_t offset_bytes, uint64_t len)
+{
+	static const uint8_t zeroes[256 * 1024] __attribute__((aligned(4096)));
+	int r = 0;
+
+	while (len && !r) {
+		size_t n = len < sizeof(zeroes) ? (size_t)len : sizeof(zeroes);
+
+		r = b->class->write(b, offset_bytes, zeroes, n);
+		offset_bytes += n;
+		len -= n;
+	}
+	return r;
+}
+
+int blk_zero(struct blk *b, uint64_t offset_bytes, uint64_t len)
+{
+	int r = check_range(b, offset_bytes, len);
+
+	if (b->read_only)
+		return -EROFS;
+	if (r || !len)
+		return r;
+	r = b->class->zero ? b->class->zero(b, offset_bytes, len) : -EOPNOTSUPP;
+	return r == -EOPNOTSUPP ? write_zeroes(b, offset_bytes, len) : r;
 }
 
 int blk_flush(struct blk *b)
@@ -75,7 +102,30 @@ static void file_free(struct blk *b)
 	free(b);
 }
 
-static const struct blk_class file_class = { file_read, file_write, file_flush, file_free };
+/* A block device that has no way of its own gets zeroes from the kernel. */
+static int file_zero(struct blk *b, uint64_t offset_bytes, uint64_t len)
+{
+	uint64_t range[2] = { offset_bytes, len };
+	int fd = ((struct blk_file *)b)->fd;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISBLK(st.st_mode))
+		return ioctl(fd, BLKZEROOUT, range) ? -errno : 0;
+	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset_bytes,
+			 (off_t)len) ?
+		       -errno :
+		       0;
+}
+
+static const struct blk_class file_class = {
+	.read = file_read,
+	.write = file_write,
+	.flush = file_flush,
+	.free = file_free,
+	.zero = file_zero,
+};
 
 static uint32_t fd_sector_bytes(int fd)
 {
@@ -150,7 +200,12 @@ static void mem_free(struct blk *b)
 	free(b);
 }
 
-static const struct blk_class mem_class = { mem_read, mem_write, mem_flush, mem_free };
+static const struct blk_class mem_class = {
+	.read = mem_read,
+	.write = mem_write,
+	.flush = mem_flush,
+	.free = mem_free,
+};
 
 int blk_new_memory(uint64_t size_bytes, struct blk **ret)
 {
@@ -202,13 +257,24 @@ static int window_flush(struct blk *b)
 	return blk_flush(((struct blk_window *)b)->parent);
 }
 
+static int window_zero(struct blk *b, uint64_t offset_bytes, uint64_t len)
+{
+	struct blk_window *w = (struct blk_window *)b;
+
+	return blk_zero(w->parent, w->offset_bytes + offset_bytes, len);
+}
+
 static void window_free(struct blk *b)
 {
 	free(b);
 }
 
 static const struct blk_class window_class = {
-	window_read, window_write, window_flush, window_free,
+	.read = window_read,
+	.write = window_write,
+	.flush = window_flush,
+	.free = window_free,
+	.zero = window_zero,
 };
 
 int blk_new_window(struct blk *parent, uint64_t offset_bytes, uint64_t len, struct blk **ret)

@@ -24,6 +24,8 @@ struct blk_class {
 	int (*write)(struct blk *b, uint64_t offset_bytes, const void *data, size_t len);
 	int (*flush)(struct blk *b);
 	void (*free)(struct blk *b); /* frees @b itself */
+	/* Make a range read as zeroes without moving them; NULL, -EOPNOTSUPP: it cannot. */
+	int (*zero)(struct blk *b, uint64_t offset_bytes, uint64_t len);
 };
 
 /* The common part; a kind of device embeds it as its first member. */
@@ -75,6 +77,11 @@ static inline void blk_freep(struct blk **b)
  */
 int blk_read(struct blk *b, uint64_t offset_bytes, void *data, size_t len);
 int blk_write(struct blk *b, uint64_t offset_bytes, const void *data, size_t len);
+/*
+ * Make @len bytes at @offset_bytes read as zeroes: a hole in a file, the device's own
+ * way where it has one, else written. As blk_write().
+ */
+int blk_zero(struct blk *b, uint64_t offset_bytes, uint64_t len);
 /* Return only when everything written before is durable (fdatasync). */
 int blk_flush(struct blk *b);
 

@@ -103,7 +103,10 @@ static void direct_free(struct blk *b)
 }
 
 static const struct blk_class direct_class = {
-	direct_read, direct_write, direct_flush, direct_free,
+	.read = direct_read,
+	.write = direct_write,
+	.flush = direct_flush,
+	.free = direct_free,
 };
 
 int blk_open_direct(const char *path, bool writable, struct blk **ret, struct err *err)

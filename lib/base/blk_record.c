@@ -103,7 +103,10 @@ static void record_free(struct blk *b)
 }
 
 static const struct blk_class record_class = {
-	record_read, record_write, record_flush, record_free,
+	.read = record_read,
+	.write = record_write,
+	.flush = record_flush,
+	.free = record_free,
 };
 
 int blk_new_record(uint64_t size_bytes, struct blk **ret)

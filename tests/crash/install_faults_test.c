@@ -241,7 +241,11 @@ static int liar_flush(struct blk *b)
 	return blk_flush(((struct liar *)b)->disk);
 }
 
-static const struct blk_class liar_class = { liar_read, liar_write, liar_flush, NULL };
+static const struct blk_class liar_class = {
+	.read = liar_read,
+	.write = liar_write,
+	.flush = liar_flush,
+};
 
 /* Every lie is noticed before the commit; one about the slot index costs only what it could save. */
 static void a_medium_that_lies_is_found_out(void **state)
