@@ -6,6 +6,8 @@
  *	needs ssh | needs watchdog             else it is skipped, with the reason
  *	start confirmed                        the disk as a healthy first boot left it
  *	memory 1G | disk-size 4G | cpus 2 | disk nvme | cache none | deadline 300s
+ *	sector 4096                            of the disk; the image must be made for it
+ *	second-disk 8G [sector 4096]           an empty second disk
  *	smbios "VALUE"                         an OEM string (SMBIOS type 11); may be repeated
  *	watchdog i6300esb|itco|none            the hardware watchdog (i6300esb)
  *	rtc "1970-01-01T00:00:00"              what the machine's clock says at power on
@@ -43,6 +45,7 @@
  *	wipe state | fill state                nothing but zeroes; nothing free
  *	put esp "/PATH" "CONTENT"              a file on the ESP, its directories made
  *	put esp "/PATH" uki slot-a             ... a copy of this slot's UKI
+ *	use second-disk                        from now on it is the only disk
  *	check crashes [boots N]                what any power cut leaves of the recorded stream
  *
  * SPOT is one of
@@ -98,6 +101,7 @@ enum step_kind {
 	STEP_WIPE,
 	STEP_FILL,
 	STEP_PUT,
+	STEP_USE_SECOND,
 	STEP_CHECK_CRASHES,
 	STEP_KINDS,
 };
@@ -162,6 +166,8 @@ struct scenario {
 	bool starts_confirmed;
 	bool records_writes;
 	uint64_t memory_bytes, disk_bytes, cpus; /* 0: the lab's default */
+	uint64_t second_bytes; /* 0: no second disk */
+	uint32_t sector_bytes, second_sector_bytes; /* 0: the lab's default */
 	const char *bus, *cache, *watchdog; /* NULL: the lab's default */
 	char *rtc; /* owned; NULL: the host's time */
 	char *smbios[SCENARIO_SMBIOS_MAX]; /* owned */
