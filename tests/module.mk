@@ -165,6 +165,7 @@ promise_cmds = \
 	'$(lab)trixie -j1 $(trixie_disk) 02-runs $(on_trixie) tests/golden/kernel-inspect.scn' \
 	'$(lab)web -j1 $(web_disk) 02-runs' \
 	'$(lab)story -j1 --next $(broken_disk) $(demo_disk) qemu/scenarios/demo/story.scn' \
+	'$(lab)week -j1 --quick $(demo_disk) tests/golden/week.scn' \
 	'$(lab)update -j1 --next $(next_disk) $(demo_disk) tests/golden/update.scn' \
 	'$(lab)golden -j1 $(demo_disk) tests/golden/bootctl.scn tests/golden/credentials-open.scn'
 

@@ -21,6 +21,7 @@
 #include "lib/base/printable.h"
 #include "update/hooks.h"
 #include "update/install_report.h"
+#include "update/install_selector.h"
 #include "update/install_source.h"
 #include "update/run.h"
 
@@ -264,6 +265,8 @@ static int open_slots(struct install_job *job, struct err *err)
 		return ends(job, EXIT_FAILED, "disk");
 	if (slot_fits(&job->target, &job->front.manifest, err))
 		return ends(job, EXIT_REFUSED, "no-room");
+	if (install_selector_open(job, err))
+		return ends(job, EXIT_FAILED, "failed");
 	/* Without one nothing is copied from the slot, and more is fetched. */
 	job->has_index = slotindex_read(job->running.part[BUNDLE_UKI], &job->index) == 0;
 	return EXIT_OK;
@@ -334,10 +337,21 @@ static void run_progress(void *ctx, enum install_phase phase, uint64_t done, uin
 				total);
 }
 
-/* Whoever runs the machine may still say no. */
-static int ask_hooks(void *ctx, struct err *err)
+static int put_selector(struct install_job *job, struct err *err)
 {
-	struct install_job *job = ctx;
+	int r = lock_state(job, err);
+
+	if (r)
+		return r;
+	r = device_reload(&job->dev, err);
+	r = r ? r : install_selector_put(job, err);
+	unlock_state(job);
+	return r;
+}
+
+/* Whoever runs the machine may still say no. */
+static int ask_hooks(struct install_job *job, struct err *err)
+{
 	const char *const dirs[] = { job->wish->hooks_dir, NULL };
 	int r;
 
@@ -348,6 +362,13 @@ static int ask_hooks(void *ctx, struct err *err)
 	if (r)
 		job->word = "hook";
 	return r == HOOKS_REFUSED ? -ECANCELED : r;
+}
+
+static int before_commit(void *ctx, struct err *err)
+{
+	int r = ask_hooks(ctx, err);
+
+	return r ? r : put_selector(ctx, err);
 }
 
 static int finish(struct install_job *job, int r, struct err *err)
@@ -383,7 +404,7 @@ int install_job_run(struct install_job *job, struct err *err)
 		.state = { .ops = job->dev.ops, .lock = lock_state, .unlock = unlock_state,
 			   .ctx = job },
 		.allow_refused = job->wish->retry, .stop = job->stop, .progress = run_progress,
-		.before_commit = ask_hooks, .ctx = job,
+		.before_commit = before_commit, .ctx = job,
 	};
 	r = install_run(&job->install, err);
 	if (job->report)

@@ -14,6 +14,7 @@
 #include "install/slotindex.h"
 #include "lib/core/gpt.h"
 #include "update/device.h"
+#include "update/install_selector.h"
 #include "update/update_conf.h"
 
 struct err;
@@ -60,6 +61,7 @@ struct install_job {
 	struct chunkplan plan;
 	uint64_t plan_ms; /* how long making it took */
 	struct install install;
+	enum install_selector selector; /* after an install */
 	uint64_t run_ms;
 };
 

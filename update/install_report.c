@@ -147,6 +147,21 @@ void report_standing(const struct report *r, const struct install_job *job)
 	}
 }
 
+/* "": nothing that anybody needs to know. */
+static const char *selector_text(enum install_selector selector)
+{
+	switch (selector) {
+	case INSTALL_SELECTOR_NEXT:
+		return "its selector is new here and is tried at the next boot\n";
+	case INSTALL_SELECTOR_REFUSED:
+		return "its selector failed on this machine before and is left out\n";
+	case INSTALL_SELECTOR_NONE:
+		return "its selector is none that this machine can use, and is left out\n";
+	default:
+		return "";
+	}
+}
+
 void report_installed(const struct report *r, const struct install_job *job)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
@@ -158,16 +173,17 @@ void report_installed(const struct report *r, const struct install_job *job)
 	if (!r->json) {
 		printf("slot %s holds %s %s and is first in line, with %u tries\n"
 		       "fetched %.1f MiB, copied %.1f MiB, found in place %.1f MiB; wrote %.1f MiB "
-		       "in %" PRIu64 ".%" PRIu64 " s\n",
+		       "in %" PRIu64 ".%" PRIu64 " s\n%s",
 		       bs_slot_name(job->slot), m->name, m->version, m->tries,
 		       MIB(p->bytes[CHUNK_FETCH]), MIB(copied_bytes(p)),
 		       MIB(p->bytes[CHUNK_IN_PLACE]), MIB(job->install.written_bytes), ms / 1000,
-		       ms % 1000 / 100);
+		       ms % 1000 / 100, selector_text(job->selector));
 		return;
 	}
 	json_head(&j, "installed", job);
 	json_str(&j, "slot", bs_slot_name(job->slot));
 	json_u64(&j, "tries", m->tries);
+	json_str(&j, "selector", install_selector_name(job->selector));
 	json_plan(&j, job);
 	json_u64(&j, "read_bytes", job->source->read_bytes);
 	json_u64(&j, "written_bytes", job->install.written_bytes);

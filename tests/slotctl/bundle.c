@@ -1,9 +1,10 @@
 /*
  * Makes a bundle for the cases in this folder, signed by a key that is made on the way.
  *
- *	bundle KEY-DIR FILE NAME VERSION ARCH EPOCH STATE-MIN STATE-MAX
+ *	bundle KEY-DIR FILE NAME VERSION ARCH EPOCH STATE-MIN STATE-MAX [SELECTOR]
  *
- * KEY-DIR gets key.pem and trusted.pem, unless they are there.
+ * KEY-DIR gets key.pem and trusted.pem, unless they are there. SELECTOR is a file; without it the
+ * selector is one that no machine can start.
  */
 #include <fcntl.h>
 
@@ -55,6 +56,19 @@ static void pad(struct buf *b)
 		buf_addc(b, '\0');
 }
 
+static void take_selector(const char *path, struct image *img)
+{
+	struct bundle_piece *piece = &img->m.part[BUNDLE_SELECTOR];
+	char *bytes;
+	size_t len;
+
+	must(io_read_file(path, SELECTOR_ROOM, &bytes, &len, &err));
+	memcpy(img->selector, bytes, len);
+	free(bytes);
+	piece->bytes = len;
+	digest_bytes(img->selector, len, piece->sha256);
+}
+
 int main(int argc, char **argv)
 {
 	static struct image img;
@@ -64,10 +78,12 @@ int main(int argc, char **argv)
 	char *key, *cert;
 	size_t der_len;
 
-	if (argc != 9)
-		image_die("bundle KEY-DIR FILE NAME VERSION ARCH EPOCH STATE-MIN STATE-MAX");
+	if (argc != 9 && argc != 10)
+		image_die("bundle KEY-DIR FILE NAME VERSION ARCH EPOCH STATE-MIN STATE-MAX [SELECTOR]");
 	get_key(argv[1], &key, &cert);
 	image_make(argv[4], &img);
+	if (argc == 10)
+		take_selector(argv[9], &img);
 	snprintf(img.m.name, sizeof(img.m.name), "%s", argv[3]);
 	snprintf(img.m.arch, sizeof(img.m.arch), "%s", argv[5]);
 	img.m.epoch = strtoull(argv[6], NULL, 10);

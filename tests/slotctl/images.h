@@ -25,11 +25,12 @@
 #define UKI_BYTES 50000u
 #define ROOT_BYTES (130u * 4096)
 #define SELECTOR_BYTES 3000u
+#define SELECTOR_ROOM 65536u
 #define BOOT_ROOM (64u * 4096)
 #define VERITY_ROOM (16u * 4096)
 
 struct image {
-	uint8_t uki[UKI_BYTES], root[ROOT_BYTES], sig[SIGFILE_BYTES], selector[SELECTOR_BYTES];
+	uint8_t uki[UKI_BYTES], root[ROOT_BYTES], sig[SIGFILE_BYTES], selector[SELECTOR_ROOM];
 	uint8_t verity[VERITY_ROOM];
 	struct bundle_manifest m; /* with everything but the index and what the command line says */
 };
