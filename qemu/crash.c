@@ -7,11 +7,10 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/digest.h"
 #include "lib/base/err.h"
 #include "lib/core/bootstate.h"
+#include "qemu/crash_slots.h"
 #include "qemu/offdisk.h"
-#include "qemu/slotread.h"
 
 #define SECTOR 512
 #define RECORDS_MAX 4096
@@ -22,6 +21,7 @@
 struct record {
 	struct bs bs;
 	size_t entry;
+	bool whole[BS_SLOTS]; /* what is said of the slot was true and durable before */
 };
 
 struct judge {
@@ -33,7 +33,7 @@ struct judge {
 	struct record *record;
 	size_t n_records;
 	uint64_t durable_sequence;
-	bool slot_whole[BS_SLOTS]; /* its UKI is what its descriptor says */
+	struct crash_slots slots;
 	size_t epoch[EPOCH_WRITES_MAX]; /* entries not flushed that touch the partition */
 	unsigned n_epoch;
 	uint64_t random;
@@ -47,6 +47,7 @@ static void judge_done(struct judge *j)
 	free(j->durable);
 	free(j->trial);
 	free(j->record);
+	crash_slots_done(&j->slots);
 }
 
 /* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators". */
@@ -126,7 +127,7 @@ static const char *judge_trial(struct judge *j)
 	if (bs_choose(&bs, 0, 0, &slot))
 		return "no slot can be started";
 	for (unsigned i = 0; i < BS_SLOTS; i++)
-		if (bs.slot[i].status == BS_READY && !j->slot_whole[i])
+		if (bs.slot[i].status == BS_READY && !r->whole[i])
 			return "a slot is called ready that is not whole";
 	return was ? taken_back(&bs, &was->bs) : NULL;
 }
@@ -167,6 +168,24 @@ static bool touches(const struct judge *j, const struct writelog_entry *e)
 	       e->offset_bytes + e->len > j->start;
 }
 
+/* A slot that was ready before with the same image is as whole as it was. */
+static void look_at_slots(struct judge *j, struct record *r)
+{
+	const struct record *before = j->n_records ? r - 1 : NULL;
+
+	for (unsigned i = 0; i < BS_SLOTS; i++) {
+		const struct bs_slot *s = &r->bs.slot[i];
+		bool same = before && before->bs.slot[i].status == BS_READY &&
+			    !memcmp(before->bs.slot[i].image.uki_sha256, s->image.uki_sha256,
+				    sizeof(s->image.uki_sha256));
+
+		if (same)
+			r->whole[i] = before->whole[i];
+		else if (s->status == BS_READY)
+			r->whole[i] = crash_slots_whole(&j->slots, i, &s->image);
+	}
+}
+
 /* Remember the record that this write stores, if it is one. */
 static int learn(struct judge *j, size_t idx, struct err *err)
 {
@@ -184,7 +203,9 @@ static int learn(struct judge *j, size_t idx, struct err *err)
 				       idx);
 		if (j->n_records == RECORDS_MAX - 1)
 			return err_set(err, -E2BIG, "more than %d boot states", RECORDS_MAX);
-		j->record[j->n_records++].entry = idx;
+		j->record[j->n_records].entry = idx;
+		look_at_slots(j, &j->record[j->n_records]);
+		j->n_records++;
 	}
 	return 0;
 }
@@ -251,6 +272,19 @@ static int check_subsets(struct judge *j, size_t idx, struct err *err)
 
 /* ---- the stream ------------------------------------------------------------------- */
 
+/* Nothing is written to a slot before it is durable that the slot is not to be started. */
+static int check_slot(struct judge *j, size_t idx, struct err *err)
+{
+	const struct record *was = record_of(j, j->durable_sequence);
+	unsigned slot = crash_slots_hit(&j->slots, &j->log->entry[idx]);
+
+	if (slot == BS_SLOT_NONE || !was || was->bs.slot[slot].status != BS_READY)
+		return 0;
+	return err_set(err, -EILSEQ,
+		       "entry %zu of the write stream is to slot %s, which the boot state calls "
+		       "ready", idx, bs_slot_name(slot));
+}
+
 static int take_write(struct judge *j, size_t idx, struct err *err)
 {
 	const struct writelog_entry *e = &j->log->entry[idx];
@@ -259,7 +293,7 @@ static int take_write(struct judge *j, size_t idx, struct err *err)
 	j->report.writes++;
 	j->report.prefixes++;
 	if (!touches(j, e))
-		return 0;
+		return check_slot(j, idx, err);
 	r = learn(j, idx, err);
 	if (r == 0)
 		r = check_torn(j, idx, err);
@@ -283,6 +317,8 @@ static int take_flush(struct judge *j, size_t idx, struct err *err)
 
 	j->report.flushes++;
 	j->report.prefixes++;
+	if (r == 0)
+		r = crash_slots_flush(&j->slots, j->log, idx, err);
 	if (r < 0 || !j->n_epoch)
 		return r;
 	memcpy(j->durable, j->now, BS_PARTITION_BYTES);
@@ -310,18 +346,7 @@ static int check_starts(struct judge *j, struct err *err)
 	return 0;
 }
 
-static bool slot_is_whole(struct offdisk *d, unsigned slot)
-{
-	_cleanup_slot_content_ struct slot_content c = SLOT_CONTENT_NONE;
-	uint8_t digest[DIGEST_BYTES];
-
-	if (slot_content_read(d, slot, &c, NULL) < 0)
-		return false;
-	digest_bytes(c.uki, (size_t)c.image.uki_bytes, digest);
-	return !memcmp(digest, c.image.uki_sha256, sizeof(digest));
-}
-
-static int begin(struct judge *j, const char *base, struct err *err)
+static int begin(struct judge *j, const char *base, const char *scratch, struct err *err)
 {
 	_cleanup_offdisk_ struct offdisk *d = offdisk_open(base, false, err);
 	_cleanup_offstate_ struct offstate *s = d ? offdisk_state(d, err) : NULL;
@@ -341,14 +366,17 @@ static int begin(struct judge *j, const char *base, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "cannot read the boot state");
 	memcpy(j->durable, j->now, BS_PARTITION_BYTES);
-	j->record[j->n_records++].bs = s->bs;
+	r = crash_slots_open(&j->slots, base, scratch, err);
+	if (r < 0)
+		return r;
+	j->record[0].bs = s->bs;
+	look_at_slots(j, &j->record[0]);
+	j->n_records = 1;
 	j->durable_sequence = s->bs.sequence;
-	for (unsigned slot = 0; slot < BS_SLOTS; slot++)
-		j->slot_whole[slot] = slot_is_whole(d, slot);
 	return 0;
 }
 
-int crash_check(const char *base, const struct writelog *log, uint64_t seed,
+int crash_check(const char *base, const struct writelog *log, const char *scratch, uint64_t seed,
 		struct crash_report *ret, struct err *err)
 {
 	_cleanup_free_ struct judge *j = calloc(1, sizeof(*j));
@@ -358,7 +386,7 @@ int crash_check(const char *base, const struct writelog *log, uint64_t seed,
 		return err_oom(err);
 	j->log = log;
 	j->random = seed | 1;
-	r = begin(j, base, err);
+	r = begin(j, base, scratch, err);
 	for (size_t i = 0; r == 0 && i < log->n; i++) {
 		if (log->entry[i].kind == WRITELOG_WRITE)
 			r = take_write(j, i, err);

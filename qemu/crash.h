@@ -9,7 +9,8 @@
  *	older than what was durable;
  *	a slot can be started, and what the record calls ready is whole on the disk (I1, I2);
  *	no good slot is lost, and no start, try or floor is taken back (I3);
- *	and in the stream itself: a counted start is flushed before anything else is written.
+ *	and in the stream itself: a counted start is flushed before anything else is written,
+ *	and a slot is written only while the boot state on the disk does not call it ready.
  */
 #ifndef QEMU_CRASH_H
 #define QEMU_CRASH_H
@@ -30,10 +31,11 @@ struct crash_report {
 };
 
 /*
- * Judge the stream @log on top of the raw disk @base. @seed chooses the subsets. 0 with *@ret;
+ * Judge the stream @log on top of the raw disk @base; @scratch is a file to be made for that,
+ * which is gone afterwards. @seed chooses the subsets. 0 with *@ret;
  * -EILSEQ with the first violation in @err; or another negative errno.
  */
-int crash_check(const char *base, const struct writelog *log, uint64_t seed,
+int crash_check(const char *base, const struct writelog *log, const char *scratch, uint64_t seed,
 		struct crash_report *ret, struct err *err);
 
 /*

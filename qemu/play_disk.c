@@ -232,8 +232,10 @@ int play_check_crashes(struct player *p, const struct step *st, struct err *err)
 		r = err_set(err, -EINVAL, "nothing was recorded: the machine was never on");
 	if (r == 0)
 		r = writelog_open(p->write_log, &log, err);
+	/* The machine is off, and each crashed disk begins as a copy: its own is free. */
+	(void)unlink(p->vm.disk);
 	if (r == 0)
-		r = crash_check(p->base, &log, 1, &c, err);
+		r = crash_check(p->base, &log, p->vm.disk, 1, &c, err);
 	p->vm.options.write_log = NULL;
 	for (uint64_t i = 1; r == 0 && i <= st->count; i++)
 		r = boot_crashed(p, &log, i, err);

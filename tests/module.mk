@@ -166,7 +166,7 @@ promise_cmds = \
 	'$(lab)web -j1 $(web_disk) 02-runs' \
 	'$(lab)story -j1 --next $(broken_disk) $(demo_disk) qemu/scenarios/demo/story.scn' \
 	'$(lab)week -j1 --quick $(demo_disk) tests/golden/week.scn' \
-	'$(lab)update -j1 --next $(next_disk) $(demo_disk) tests/golden/update.scn' \
+	'$(lab)update -j1 --next $(next_disk) $(demo_disk) $(addprefix tests/golden/,$(addsuffix .scn,update kills update-crashes))' \
 	'$(lab)golden -j1 $(demo_disk) tests/golden/bootctl.scn tests/golden/credentials-open.scn'
 
 #: make bench        figures against the peer tools, as ratios of medians

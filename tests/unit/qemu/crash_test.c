@@ -29,12 +29,13 @@
 #define MIB (1u << 20)
 #define DISK_BYTES (8 * MIB)
 #define BOOTSTATE_AT MIB
+#define UKI_MARK_AT 0x2f0 /* between sections */
 #define CMDLINE "kiln.roothash=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff " \
 		"kiln.verity=200,1,-"
 
 static struct err err;
 static char dir[] = "/tmp/crash-test.XXXXXX";
-static char disk[64], log_path[64];
+static char disk[64], log_path[64], scratch[64];
 static int log_fd;
 static uint64_t log_at, log_n;
 static unsigned int drop_flush, swap_write; /* the n-th one (from 1) goes wrong */
@@ -100,6 +101,8 @@ static struct bs bs;
 
 static uint8_t uki[0x1000];
 
+static uint8_t uki_mark; /* a byte in which one differs from another */
+
 static uint32_t make_uki(void)
 {
 	static const struct fixture_section sections[] = {
@@ -107,7 +110,10 @@ static uint32_t make_uki(void)
 		{ ".cmdline", 0x2000, sizeof(CMDLINE) - 1, 0x200, FIXTURE_CONST, CMDLINE },
 	};
 
-	return fixture_pe(uki, sections, 2, 0x3000, 0x1000);
+	uint32_t len = fixture_pe(uki, sections, 2, 0x3000, 0x1000);
+
+	uki[UKI_MARK_AT] = uki_mark;
+	return len;
 }
 
 static struct slotdesc image(unsigned int id)
@@ -162,6 +168,7 @@ static int setup(void **arg)
 		assert_non_null(mkdtemp(dir));
 	snprintf(disk, sizeof(disk), "%s/disk", dir);
 	snprintf(log_path, sizeof(log_path), "%s/log", dir);
+	snprintf(scratch, sizeof(scratch), "%s/scratch", dir);
 	log_fd = open(log_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	log_at = 512;
 	log_n = 0;
@@ -226,7 +233,8 @@ static int judge(struct crash_report *ret)
 
 	if (r)
 		return r;
-	r = crash_check(disk, &log, 1, ret, &err);
+	r = crash_check(disk, &log, scratch, 1, ret, &err);
+	assert_int_equal(access(scratch, F_OK), -1);
 	writelog_done(&log);
 	return r;
 }
@@ -339,6 +347,58 @@ static void a_slot_that_is_not_whole_is_noticed(void **arg)
 	assert_non_null(strstr(err.text, "called ready that is not whole"));
 }
 
+/* What an installer does in a running system, in this order unless @how says otherwise. */
+enum how { IN_ORDER, WITHOUT_BEGIN, WITHOUT_FLUSH, COMMIT_FIRST, HALF };
+
+static void install_live(enum how how)
+{
+	uint8_t block[SLOTDESC_BYTES];
+	struct slotdesc d;
+
+	assert_int_equal(bs_count_start(&bs, 0), BS_OK);
+	store();
+	assert_int_equal(bs_confirm(&bs, 0), BS_OK);
+	store();
+	uki_mark = 9;
+	d = image(3);
+	assert_int_equal(slotdesc_encode(&d, block), 0);
+	assert_int_equal(bs_install_begin(&bs, 1, 0, &d, false), BS_OK);
+	if (how != WITHOUT_BEGIN)
+		store();
+	assert_int_equal(bs_install_commit(&bs, 1, &d, 3), BS_OK);
+	if (how == COMMIT_FIRST)
+		store();
+	log_entry(3 * MIB, uki, how == HALF ? 512 : (size_t)d.uki_bytes, 0);
+	log_entry(4 * MIB - sizeof(block), block, sizeof(block), 0);
+	if (how != WITHOUT_FLUSH)
+		log_entry(0, NULL, 0, 1);
+	store();
+	uki_mark = 0;
+}
+
+static void an_install_in_order_is_fine_and_any_other_noticed(void **arg)
+{
+	static const char *const says[] = {
+		[WITHOUT_BEGIN] = "is to slot b, which the boot state calls ready",
+		[WITHOUT_FLUSH] = "called ready that is not whole",
+		[COMMIT_FIRST] = "called ready that is not whole",
+		[HALF] = "called ready that is not whole",
+	};
+	struct crash_report c;
+
+	install_live(IN_ORDER);
+	if (judge(&c))
+		fail_msg("%s", err.text);
+	for (enum how how = WITHOUT_BEGIN; how <= HALF; how++) {
+		teardown(arg);
+		setup(arg);
+		install_live(how);
+		assert_int_equal(judge(&c), -EILSEQ);
+		if (!strstr(err.text, says[how]))
+			fail_msg("%u: %s", how, err.text);
+	}
+}
+
 static void a_crashed_disk_is_whole_up_to_a_flush(void **arg)
 {
 	struct writelog log;
@@ -422,6 +482,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_start_that_is_counted_late_is_noticed, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_may_not_be_said_is_noticed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slot_that_is_not_whole_is_noticed, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_install_in_order_is_fine_and_any_other_noticed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_crashed_disk_is_whole_up_to_a_flush, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_log_is_refused, setup, teardown),
 	};
