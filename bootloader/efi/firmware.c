@@ -8,6 +8,8 @@
 #define CALIBRATE_US 1000u
 #define HANDLES_FIRST_BYTES 8192u
 #define HANDLES_ATTEMPTS 4u /* the set may grow between two calls */
+#define NEWLINE_CHARS 2u
+#define SAY_AGAIN_MAX 8u /* lines in one boot */
 
 EFI_SYSTEM_TABLE *fw;
 
@@ -213,10 +215,23 @@ void text_format(char *out, size_t size, const char *fmt, ...)
 	va_end(ap);
 }
 
+/*
+ * A serial port that is busy for a moment costs the rest of a line: then it is said again on a
+ * line of its own. Not for ever, as each time may take the firmware's second for a character.
+ */
+static void print(const CHAR16 *fresh_line)
+{
+	static unsigned int left = SAY_AGAIN_MAX;
+	EFI_STATUS status = fw->con_out->output_string(fw->con_out, fresh_line + NEWLINE_CHARS);
+
+	for (; EFI_ERROR(status) && left; left--)
+		status = fw->con_out->output_string(fw->con_out, fresh_line);
+}
+
 void say(const char *fmt, ...)
 {
 	char line[SAY_MAX];
-	CHAR16 wide[SAY_MAX + 2];
+	CHAR16 wide[SAY_MAX + 2 * NEWLINE_CHARS] = { '\r', '\n' };
 	struct text t = { .out = line, .size = sizeof(line) };
 	va_list ap;
 	size_t n = 0;
@@ -226,12 +241,13 @@ void say(const char *fmt, ...)
 	text_vformat(&t, fmt, ap);
 	va_end(ap);
 	for (; line[n]; n++)
-		wide[n] = (CHAR16)line[n];
+		wide[NEWLINE_CHARS + n] = (CHAR16)line[n];
+	n += NEWLINE_CHARS;
 	wide[n++] = '\r';
 	wide[n++] = '\n';
 	wide[n] = 0;
 	if (fw->con_out)
-		fw->con_out->output_string(fw->con_out, wide);
+		print(wide);
 }
 
 const char *fw_status_text(EFI_STATUS status)

@@ -24,7 +24,8 @@ void fw_init(EFI_SYSTEM_TABLE *table);
 
 /*
  * Print "kiln: " and one line on the UEFI console. Knows %s (ASCII), %u (uint64_t, always
- * cast) and %x (uint64_t), nothing else; other bytes than printable ASCII become '?'.
+ * cast) and %x (uint64_t), nothing else; other bytes than printable ASCII become '?'. A line that
+ * the console did not take whole is said again.
  */
 void say(const char *fmt, ...);
 

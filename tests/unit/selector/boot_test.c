@@ -383,6 +383,28 @@ static void a_lasting_variable_in_the_way_is_replaced(void **unused)
 }
 
 /* Names and versions come from the disk: no escape sequence gets through to a terminal. */
+/* A serial port that is busy for a moment, one for ever, and one that is not. */
+static void what_the_console_did_not_take_is_said_again(void **unused)
+{
+	unsigned int lines;
+
+	(void)unused;
+	new_machine(0);
+	assert_started(1);
+	lines = m->lines;
+	new_machine(0);
+	m->console_stalls = 2;
+	m->lines = 0;
+	assert_started(1);
+	ASSERT_SAID("\nkiln: selector ");
+	assert_int_equal(m->lines, lines + 2);
+	new_machine(0);
+	m->console_stalls = UINT32_MAX;
+	m->lines = 0;
+	assert_started(1);
+	assert_int_equal(m->lines, lines + 8);
+}
+
 static void texts_from_outside_cannot_control_the_console(void **unused)
 {
 	char out[32];
@@ -411,6 +433,7 @@ int main(void)
 		cmocka_unit_test(a_newer_state_is_never_written),
 		cmocka_unit_test(a_one_shot_slot_is_started_once),
 		cmocka_unit_test(every_reason_to_pass_a_slot_over_is_said),
+		cmocka_unit_test(what_the_console_did_not_take_is_said_again),
 		cmocka_unit_test(texts_from_outside_cannot_control_the_console),
 		cmocka_unit_test(a_lasting_variable_in_the_way_is_replaced),
 	};

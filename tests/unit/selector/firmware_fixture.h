@@ -41,6 +41,12 @@ static unsigned int loaded_slot;
 static EFI_STATUS EFIAPI output_string(EFI_TEXT_OUTPUT *self, const CHAR16 *text)
 {
 	(void)self;
+	m->lines++;
+	if (m->console_stalls) {
+		m->console_stalls--;
+		m->log[m->log_len++] = (char)*text;
+		return EFI_LOAD_ERROR;
+	}
 	for (; *text && m->log_len + 1 < sizeof(m->log); text++) {
 		if ((*text < ' ' && *text != '\r' && *text != '\n') || *text > '~')
 			say_broken("only printable characters go to the console");

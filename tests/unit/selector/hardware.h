@@ -49,6 +49,7 @@ struct machine {
 	bool cut_after; /* ... which has landed by then */
 	bool has_esb, esb_locked, has_lpc, lpc_strapped, wdat;
 	bool esb_timed_out, tco_timed_out; /* the last reset was theirs */
+	unsigned int console_stalls; /* so many lines end after a character */
 	bool lasting_variable; /* somebody has left a lasting LoaderDevicePartUUID */
 
 	/* The boot fills these in. */
@@ -58,6 +59,7 @@ struct machine {
 	uint8_t disk[DISK_BYTES]; /* what survives a power cut */
 	char log[65536];
 	size_t log_len;
+	unsigned int lines; /* that were to go to the console */
 	uint32_t operations; /* writes and flushes */
 	unsigned int starts; /* in this boot */
 	unsigned int started; /* the slot started last */
