@@ -189,7 +189,7 @@ demo:
 	@printf '%s\n' '' 'Try next:' \
 		'  $(O)/kiln boot $(DEMO_DISK)                  its console; Ctrl-A X leaves' \
 		'  $(O)/kiln boot --ssh $(DEMO_DISK)            a root shell in it' \
-		'  $(O)/kiln test --faults all $(DEMO_DISK)     50 kinds of faults, each survived' \
+		'  $(O)/kiln test --faults all $(DEMO_DISK)     56 kinds of faults, each survived' \
 		'  $(O)/kiln recipe --show recipes/demo.yaml    what it was made of'
 
 clean:

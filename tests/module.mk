@@ -118,7 +118,7 @@ test:
 	$(Q)./setup test
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory bakes $(promise_tools)
-	$(Q)tests/run --label promises $(promise_cmds)
+	$(Q)tests/run -j 3 --label promises $(promise_cmds)
 
 promise_tools = $(O)/tests/golden/slot_tool $(O)/tests/golden/hanging_init
 demo_dir = $(O)/bake/demo/demo_1.0.0_amd64
@@ -137,16 +137,18 @@ comma := ,
 empty :=
 fault_list = $(subst $(empty) $(empty),$(comma),$(strip $(1)))
 faults := $(filter-out crashes,$(basename $(notdir $(sort $(wildcard qemu/scenarios/faults/*.scn)))))
-# Two at a time, the longest first.
+# Three at a time, as many of them wait for a watchdog or a soak; the longest first.
 promise_cmds = \
-	'$(lab)faults-1 -j2 --quick --faults $(call fault_list,$(wordlist 1,28,$(faults))) $(demo_disk)' \
-	'$(lab)faults-2 -j2 --quick --faults $(call fault_list,$(wordlist 29,99,$(faults))) $(demo_disk)' \
+	'$(lab)faults-1 -j1 --quick --faults $(call fault_list,$(wordlist 1,28,$(faults))) $(demo_disk)' \
+	'$(lab)faults-2 -j1 --quick --faults $(call fault_list,$(wordlist 29,99,$(faults))) $(demo_disk)' \
 	'$(lab)crashes -j1 --faults crashes $(demo_disk)' \
+	'tests/golden/chain.sh $(O) $(demo_dir) hangs good returns resets' \
+	'$(lab)update -j1 --next $(next_disk) $(demo_disk) $(addprefix tests/golden/,$(addsuffix .scn,update kills update-crashes))' \
+	'$(lab)week -j1 --quick $(demo_disk) tests/golden/week.scn' \
 	'$(lab)demo-1 -j1 $(demo_disk) $(wordlist 1,6,$(scenarios))' \
 	'$(lab)demo-2 -j1 $(demo_disk) $(wordlist 7,99,$(scenarios))' \
 	'tests/golden/hangs.sh $(O) $(demo_dir) early-init systemd' \
 	'tests/golden/hangs.sh $(O) $(cloud_dir) unfed guard' \
-	'tests/golden/chain.sh $(O) $(demo_dir) hangs good returns resets' \
 	'tests/golden/selector_arm64.sh $(O)' \
 	'tests/golden/verity_strangers.sh $(O)' \
 	'tests/golden/provision.sh $(O) $(demo_dir)' \
@@ -165,8 +167,6 @@ promise_cmds = \
 	'$(lab)trixie -j1 $(trixie_disk) 02-runs $(on_trixie) tests/golden/kernel-inspect.scn' \
 	'$(lab)web -j1 $(web_disk) 02-runs' \
 	'$(lab)story -j1 --next $(broken_disk) $(demo_disk) qemu/scenarios/demo/story.scn' \
-	'$(lab)week -j1 --quick $(demo_disk) tests/golden/week.scn' \
-	'$(lab)update -j1 --next $(next_disk) $(demo_disk) $(addprefix tests/golden/,$(addsuffix .scn,update kills update-crashes))' \
 	'$(lab)golden -j1 $(demo_disk) tests/golden/bootctl.scn tests/golden/credentials-open.scn'
 
 #: make bench        figures against the peer tools, as ratios of medians
