@@ -148,7 +148,7 @@ promise_cmds = \
 	'$(lab)week -j1 --quick $(demo_disk) tests/golden/week.scn' \
 	'$(lab)demo-1 -j1 $(demo_disk) $(wordlist 1,5,$(scenarios))' \
 	'$(lab)demo-2 -j1 $(demo_disk) $(wordlist 6,99,$(scenarios))' \
-	'tests/golden/hangs.sh $(O) $(demo_dir) early-init systemd' \
+	'tests/golden/hangs.sh $(O) $(demo_dir) early-init' \
 	'tests/golden/hangs.sh $(O) $(cloud_dir) unfed guard' \
 	'tests/golden/selector_arm64.sh $(O)' \
 	'tests/golden/verity_strangers.sh $(O)' \
