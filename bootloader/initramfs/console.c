@@ -54,7 +54,7 @@ void console_line(const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	/* A test runs on somebody's machine, whose console is not ours; a child of ours inherits. */
+	/* A test runs on a machine whose console is not ours; a child of ours inherits. */
 	if (getpid() == 1)
 		ours = true;
 	if (!ours)
