@@ -404,15 +404,6 @@ int crash_check(const char *base, const struct writelog *log, const char *scratc
 
 /* ---- whole disks ------------------------------------------------------------------ */
 
-static int write_entry(struct blk *b, const struct writelog *log, const struct writelog_entry *e,
-		       uint64_t len)
-{
-	_cleanup_free_ uint8_t *data = malloc((size_t)len + 1);
-	int r = data ? writelog_read(log, e, 0, data, (size_t)len) : -ENOMEM;
-
-	return r < 0 ? r : blk_write(b, e->offset_bytes, data, (size_t)len);
-}
-
 int crash_state(const char *disk, const struct writelog *log, uint64_t seed, struct err *err)
 {
 	uint64_t random = seed | 1;
@@ -436,7 +427,7 @@ int crash_state(const char *disk, const struct writelog *log, uint64_t seed, str
 			if (dice & 2)
 				len = (dice >> 8) % (e->len / SECTOR + 1) * SECTOR;
 		}
-		r = write_entry(b, log, e, len);
+		r = writelog_replay(log, e, len, b);
 	}
 	if (r == 0)
 		r = blk_flush(b);

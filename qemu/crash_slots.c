@@ -61,14 +61,6 @@ unsigned crash_slots_hit(const struct crash_slots *s, const struct writelog_entr
 	return BS_SLOT_NONE;
 }
 
-static int take(struct crash_slots *s, const struct writelog *log, const struct writelog_entry *e)
-{
-	_cleanup_free_ uint8_t *data = malloc((size_t)e->len + 1);
-	int r = data ? writelog_read(log, e, 0, data, (size_t)e->len) : -ENOMEM;
-
-	return r < 0 ? r : blk_write(s->shadow->blk, e->offset_bytes, data, (size_t)e->len);
-}
-
 int crash_slots_flush(struct crash_slots *s, const struct writelog *log, size_t end,
 		      struct err *err)
 {
@@ -78,7 +70,7 @@ int crash_slots_flush(struct crash_slots *s, const struct writelog *log, size_t 
 		const struct writelog_entry *e = &log->entry[s->durable];
 
 		if (e->kind == WRITELOG_WRITE && crash_slots_hit(s, e) != BS_SLOT_NONE)
-			r = take(s, log, e);
+			r = writelog_replay(log, e, e->len, s->shadow->blk);
 	}
 	return r < 0 ? err_errno(err, r, "cannot replay the write log") : 0;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/base/blk.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
@@ -138,4 +139,13 @@ int writelog_read(const struct writelog *log, const struct writelog_entry *e, ui
 	if (e->kind != WRITELOG_WRITE || from > e->len || len > e->len - from)
 		return -EINVAL;
 	return io_pread_all(log->fd, data, len, e->data_at + from);
+}
+
+int writelog_replay(const struct writelog *log, const struct writelog_entry *e, uint64_t len,
+		    struct blk *disk)
+{
+	_cleanup_free_ uint8_t *data = malloc((size_t)len + 1);
+	int r = data ? writelog_read(log, e, 0, data, (size_t)len) : -ENOMEM;
+
+	return r < 0 ? r : blk_write(disk, e->offset_bytes, data, (size_t)len);
 }

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct blk;
 struct err;
 
 #define WRITELOG_ENTRIES_MAX (1u << 22)
@@ -42,5 +43,9 @@ void writelog_done(struct writelog *log);
 /* Read @len bytes from byte @from of the write @e on. 0 or a negative errno. */
 int writelog_read(const struct writelog *log, const struct writelog_entry *e, uint64_t from,
 		  void *data, size_t len);
+
+/* Do the first @len bytes of the write @e again, on @disk. 0 or a negative errno. */
+int writelog_replay(const struct writelog *log, const struct writelog_entry *e, uint64_t len,
+		    struct blk *disk);
 
 #endif
