@@ -68,36 +68,26 @@ bool selector_part_version(const void *data, size_t len, char ret[VERSION_TEXT_S
 
 /* ---- is it there already? ------------------------------------------------------------- */
 
-static int esp_compare(const struct selector_part *p, uint64_t offset, char *scratch)
+bool selector_part_on_esp(const struct disk_ops *esp, uint64_t esp_bytes, size_t len,
+			  const uint8_t sha256[32], void *ret)
 {
-	size_t len = (p->len + ESP_STEP_BYTES - 1) / ESP_STEP_BYTES * ESP_STEP_BYTES;
+	_cleanup_free_ uint8_t *window = malloc(ESP_READ_BYTES);
+	uint8_t digest[DIGEST_BYTES];
 
-	if (len > p->esp_bytes - offset || p->esp->read(p->esp->ctx, offset, scratch, len))
-		return 1;
-	return memcmp(scratch, p->data, p->len);
-}
+	for (uint64_t at = 0; window && at < esp_bytes; at += ESP_READ_BYTES) {
+		uint64_t left = esp_bytes - at;
+		size_t n = left < ESP_READ_BYTES ? (size_t)left : ESP_READ_BYTES;
 
-/*
- * Are the bytes of the ESP's selector these? A file that was written to a fresh file system
- * lies in one piece, and nothing is written there later; so they are looked for without reading
- * FAT. Not found where they are costs an area that says the same again.
- */
-static bool esp_has(const struct selector_part *p)
-{
-	_cleanup_free_ char *window = malloc(ESP_READ_BYTES), *scratch = malloc(ESP_READ_BYTES);
-
-	if (!p->esp || !window || !scratch || p->len < ESP_STEP_BYTES)
-		return false;
-	for (uint64_t at = 0; at < p->esp_bytes; at += ESP_READ_BYTES) {
-		size_t n = p->esp_bytes - at < ESP_READ_BYTES ? (size_t)(p->esp_bytes - at) :
-								ESP_READ_BYTES;
-
-		if (p->esp->read(p->esp->ctx, at, window, n))
+		if (esp->read(esp->ctx, at, window, n))
 			return false;
-		for (size_t i = 0; i + ESP_STEP_BYTES <= n; i += ESP_STEP_BYTES)
-			if (memcmp(window + i, p->data, ESP_STEP_BYTES) == 0 &&
-			    esp_compare(p, at + i, scratch) == 0)
+		for (size_t i = 0; i + ESP_STEP_BYTES <= n; i += ESP_STEP_BYTES) {
+			if (window[i] != 'M' || window[i + 1] != 'Z' || len > left - i ||
+			    esp->read(esp->ctx, at + i, ret, len))
+				continue;
+			digest_bytes(ret, len, digest);
+			if (!memcmp(digest, sha256, sizeof(digest)))
 				return true;
+		}
 	}
 	return false;
 }
@@ -129,7 +119,7 @@ static int find(const struct selector_part *p, const struct bs_selector_image *i
 		r = store(err);
 		return r ? r : SELECTOR_PART_SAME;
 	}
-	if (!bs_selector_choose(&bs, 0, &area) && esp_has(p))
+	if (!bs_selector_choose(&bs, 0, &area) && p->on_esp)
 		return SELECTOR_PART_SAME;
 	return 0;
 }

@@ -36,10 +36,19 @@ struct selector_part {
 	bool allow_refused;
 	/* Of the boot-state partition. Nobody else may change it meanwhile: hold its lock. */
 	const struct disk_ops *state;
-	/* Of the ESP, with its size, to see whether the bytes are there; NULL: do not look. */
-	const struct disk_ops *esp;
-	uint64_t esp_bytes;
+	bool on_esp; /* these very bytes are the ESP's selector: see selector_part_on_esp() */
 };
+
+/*
+ * Is the ESP's selector the one of @len bytes with that hash? Then *@ret, of @len bytes, is it; else
+ * it holds anything. What cannot be read is not there.
+ *
+ * A file that was written to a fresh file system lies in one piece, and nothing is written there
+ * later; so it is looked for without reading FAT. Not found where it is costs an area that says
+ * the same again.
+ */
+bool selector_part_on_esp(const struct disk_ops *esp, uint64_t esp_bytes, size_t len,
+			  const uint8_t sha256[32], void *ret);
 
 /*
  * Put the selector in place; it is started at the next boot. Not 0: an enum

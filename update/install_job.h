@@ -61,6 +61,7 @@ struct install_job {
 	struct chunkplan plan;
 	uint64_t plan_ms; /* how long making it took */
 	struct install install;
+	bool selector_on_esp; /* the bundle's selector is the one there */
 	enum install_selector selector; /* after an install */
 	uint64_t run_ms;
 };

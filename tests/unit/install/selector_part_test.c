@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "lib/base/blk.h"
+#include "lib/base/digest.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 #include "tests/unit/install/selector_fixture.h"
@@ -63,10 +64,15 @@ static int teardown(void **unused)
 
 static int put(const char *version)
 {
-	struct selector_part p = { .data = selector, .len = sizeof(selector), .state = &state_ops,
-				   .esp = &esp_ops, .esp_bytes = ESP_BYTES };
+	struct selector_part p = { .data = selector, .len = sizeof(selector), .state = &state_ops };
+	static uint8_t found[sizeof(selector)];
+	uint8_t sha256[32];
 
 	selector_fixture(selector, version);
+	digest_bytes(selector, sizeof(selector), sha256);
+	p.on_esp = selector_part_on_esp(&esp_ops, ESP_BYTES, sizeof(selector), sha256, found);
+	if (p.on_esp)
+		assert_memory_equal(found, selector, sizeof(selector));
 	return selector_part_install(&p, &err);
 }
 
