@@ -42,7 +42,8 @@ static int provision_from(const struct options *opts, const struct device *dev, 
 {
 	_cleanup_provision_source_ struct provision_source *source = NULL;
 	_cleanup_free_ char *pem = NULL;
-	int r = io_read_file(UPDATE_TRUSTED_PATH, CMS_PEM_MAX, &pem, NULL, err);
+	int r = io_read_file(UPDATE_POLICY_DIR "/" UPDATE_TRUSTED_NAME, CMS_PEM_MAX, &pem, NULL,
+			     err);
 
 	if (r && r != -ENOENT)
 		return EXIT_FAILED;

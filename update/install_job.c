@@ -23,6 +23,7 @@
 #include "update/install_report.h"
 #include "update/install_selector.h"
 #include "update/install_source.h"
+#include "update/operator.h"
 #include "update/run.h"
 
 #define LOCK_NOTE_MAX 200
@@ -86,9 +87,9 @@ static int take_lock(struct install_job *job, struct err *err)
 /* What the image takes, and whose signature counts. */
 static int read_policy(struct install_job *job, struct err *err)
 {
-	const char *dir = job->wish->policy_dir;
-	_cleanup_free_ char *conf = path_join(dir ? dir : "/usr/lib/kiln", "update.conf");
-	_cleanup_free_ char *pem = path_join(dir ? dir : "/usr/lib/kiln", "trusted.pem");
+	const char *dir = job->wish->policy_dir ? job->wish->policy_dir : UPDATE_POLICY_DIR;
+	_cleanup_free_ char *conf = path_join(dir, UPDATE_CONF_NAME);
+	_cleanup_free_ char *pem = path_join(dir, UPDATE_TRUSTED_NAME);
 	int r;
 
 	if (!conf || !pem)
@@ -190,13 +191,8 @@ static int judge_slot(struct install_job *job, struct err *err)
 	unsigned next;
 	int r;
 
-	if (!job->dev.counted) {
-		err_set(err, 0,
-			"this boot was not counted in the boot state, so it is not known which "
-			"slot is the other one; reboot first");
+	if (operator_other_slot(&job->dev, &job->slot, err))
 		return ends(job, EXIT_FAILED, "uncounted");
-	}
-	job->slot = !job->dev.running;
 	other = &bs->slot[job->slot];
 	running = &bs->slot[job->dev.running];
 	if (!memcmp(job->dev.root_hash, m->root_hash, sizeof(m->root_hash))) {

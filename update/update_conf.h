@@ -27,8 +27,9 @@
 
 struct err;
 
-#define UPDATE_CONF_PATH "/usr/lib/kiln/update.conf"
-#define UPDATE_TRUSTED_PATH "/usr/lib/kiln/trusted.pem"
+#define UPDATE_POLICY_DIR "/usr/lib/kiln"
+#define UPDATE_CONF_NAME "update.conf"
+#define UPDATE_TRUSTED_NAME "trusted.pem" /* certificates that bundles may be signed by */
 #define UPDATE_NAME_MAX 63
 #define UPDATE_ARCH_MAX 31
 #define UPDATE_URL_MAX 1023
