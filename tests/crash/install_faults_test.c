@@ -4,58 +4,9 @@
  * says so, the machine boots what it did before, and the same call does it afterwards.
  */
 #include "tests/crash/install_world.h"
-
-#ifdef __SANITIZE_ADDRESS__
-#define OWN_MALLOC 0
-#else
-#define OWN_MALLOC 1
-#endif
+#include "tests/failing_malloc.h"
 
 #define WINDOW (4 * BLOCK)
-
-static long countdown = -1; /* allocations until one fails; negative: never */
-static bool sticky;
-
-#if OWN_MALLOC
-void *__libc_malloc(size_t n);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t n);
-void *__libc_memalign(size_t alignment, size_t n);
-
-static int refuse(void)
-{
-	if (countdown < 0)
-		return 0;
-	if (countdown > 0) {
-		countdown--;
-		return 0;
-	}
-	if (!sticky)
-		countdown = -1;
-	errno = ENOMEM;
-	return 1;
-}
-
-void *malloc(size_t n)
-{
-	return refuse() ? NULL : __libc_malloc(n);
-}
-
-void *calloc(size_t n, size_t size)
-{
-	return refuse() ? NULL : __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t n)
-{
-	return refuse() ? NULL : __libc_realloc(p, n);
-}
-
-void *aligned_alloc(size_t alignment, size_t n)
-{
-	return refuse() ? NULL : __libc_memalign(alignment, n);
-}
-#endif
 
 static uint8_t fresh[DISK_BYTES];
 
@@ -156,7 +107,7 @@ static void an_allocation_fails(void **state)
 	unsigned failed = 0;
 
 	(void)state;
-	if (!OWN_MALLOC) {
+	if (!FAILING_MALLOC) {
 		print_message("not under a sanitizer that has its own malloc\n");
 		return;
 	}

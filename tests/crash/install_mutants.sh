@@ -13,7 +13,7 @@ build=$1
 work=${2:-$(mktemp -d)}
 mkdir -p "$work"
 flags="-std=gnu17 -D_GNU_SOURCE -O2 -w -DSAMPLES=12u -DAGAIN=2u -DSAMPLES_AGAIN=2u"
-failed=0 killed=0
+. tests/mutants.sh
 
 # file | what is broken | sed expression
 mutants() {
@@ -44,18 +44,11 @@ LIST
 }
 
 run_one() {
-	rm -rf "$work/src" && mkdir -p "$work/src/install" && cp install/*.c "$work/src/install/"
-	if [ -n "$1" ]; then
-		sed -i "$3" "$work/src/install/$1"
-		if cmp -s "$work/src/install/$1" "install/$1"; then
-			echo "STALE     $2: the expression changes nothing"
-			return 1
-		fi
-	fi
+	mutate install '*.c' "$@" || return 1
 	for t in faults cuts; do
 		gcc $flags -I. "tests/crash/install_${t}_test.c" "$work"/src/install/*.c \
 			"$build"/libverity.a "$build"/libbase.a "$build"/libcore.a \
-			-lcrypto -lcmocka -o "$work/$t" 2>"$work/log" ||
+			-lcrypto -lblkid -lcmocka -o "$work/$t" 2>"$work/log" ||
 			{ echo "BROKEN    $2: does not compile"; cat "$work/log"; return 1; }
 		timeout 120 "$work/$t" >"$work/$t.log" 2>&1 || by="${by:+$by, }$t"
 		[ -z "$by" ] || [ -n "${ALL:-}" ] || break
@@ -68,17 +61,4 @@ by=
 run_one "" "" "" || exit 1
 [ -z "$by" ] || { echo "red without a mutant ($by)"; tail -20 "$work/$by.log"; exit 1; }
 
-while IFS='|' read -r file what expr; do
-	by=
-	run_one "$file" "$what" "$expr" || { failed=1; continue; }
-	if [ -n "$by" ]; then
-		echo "killed    $what ($by)"
-		killed=$((killed + 1))
-	else
-		echo "SURVIVED  $what"
-		failed=1
-	fi
-done < <(mutants)
-
-echo "$killed mutants killed"
-exit $failed
+run_mutants

@@ -12,7 +12,7 @@ work=${1:-$(mktemp -d)}
 mkdir -p "$work"
 flags="-std=gnu17 -D_GNU_SOURCE -O2 -w"
 core_rest=$(ls lib/core/*.c | grep -v -e bootstate -e sha256)
-failed=0 killed=0
+. tests/mutants.sh
 
 # file | what is broken | sed expression
 mutants() {
@@ -91,14 +91,7 @@ build() { # test source, output
 }
 
 run_one() {
-	rm -rf "$work/src" && mkdir -p "$work/src/lib/core" && cp lib/core/bootstate*.c "$work/src/lib/core/"
-	if [ -n "$1" ]; then
-		sed -i "$3" "$work/src/lib/core/$1"
-		if cmp -s "$work/src/lib/core/$1" "lib/core/$1"; then
-			echo "STALE     $2: the expression changes nothing"
-			return 1
-		fi
-	fi
+	mutate lib/core 'bootstate*.c' "$@" || return 1
 	for t in bootstate bootstate_end bootstate_disk bootstate_selector; do
 		build tests/unit/core/${t}_test.c "$work/unit" lib/core/sha256.c 2>"$work/log" ||
 			{ echo "BROKEN    $2: does not compile"; cat "$work/log"; return 1; }
@@ -114,17 +107,4 @@ run_one() {
 	return 0
 }
 
-while IFS='|' read -r file what expr; do
-	by=
-	run_one "$file" "$what" "$expr" || { failed=1; continue; }
-	if [ -n "$by" ]; then
-		echo "killed    $what ($by)"
-		killed=$((killed + 1))
-	else
-		echo "SURVIVED  $what"
-		failed=1
-	fi
-done < <(mutants)
-
-echo "$killed mutants killed"
-exit $failed
+run_mutants

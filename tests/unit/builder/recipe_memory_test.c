@@ -20,12 +20,7 @@
 #include "builder/recipe/recipe.h"
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
-
-#ifdef __SANITIZE_ADDRESS__
-#define OWN_MALLOC 0
-#else
-#define OWN_MALLOC 1
-#endif
+#include "tests/failing_malloc.h"
 
 static struct err err;
 
@@ -43,38 +38,7 @@ static int load(const char *data, size_t len, struct recipe **ret)
 	return recipe_load_text("r.yaml", data, len, &opt, ret, &err);
 }
 
-#if OWN_MALLOC
-void *__libc_malloc(size_t n);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t n);
-
-static long countdown = -1; /* allocations until one fails; negative: never */
-
-static int refuse(void)
-{
-	return countdown >= 0 && countdown-- == 0;
-}
-
-void *malloc(size_t n)
-{
-	return refuse() ? NULL : __libc_malloc(n);
-}
-
-void *calloc(size_t n, size_t size)
-{
-	return refuse() ? NULL : __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t n)
-{
-	return refuse() ? NULL : __libc_realloc(p, n);
-}
-
-void *reallocarray(void *p, size_t n, size_t size)
-{
-	return n && size > SIZE_MAX / n ? NULL : realloc(p, n * size);
-}
-
+#if FAILING_MALLOC
 static void every_failed_allocation_is_reported(void **state)
 {
 	long n = 0;
@@ -170,7 +134,7 @@ static void extremes_are_refused_in_bounded_memory(void **state)
 	refuse_repeated("", "\n");
 	refuse_repeated("", "? ");
 	assert_int_equal(getrusage(RUSAGE_SELF, &u), 0);
-	if (OWN_MALLOC && u.ru_maxrss > 64 * 1024)
+	if (FAILING_MALLOC && u.ru_maxrss > 64 * 1024)
 		fail_msg("%ld KiB of memory", u.ru_maxrss);
 }
 

@@ -29,50 +29,11 @@
 #include "lib/base/path.h"
 #include "verity/cms.h"
 #include "verity/keygen.h"
-
-#ifdef __SANITIZE_ADDRESS__
-#define OWN_MALLOC 0
-#else
-#define OWN_MALLOC 1
-#endif
+#include "tests/failing_malloc.h"
 
 static struct err err;
 
-#if OWN_MALLOC
-void *__libc_malloc(size_t n);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t n);
-
-static long countdown = -1; /* allocations until one fails; negative: never */
-
-static int refuse(void)
-{
-	if (countdown < 0 || countdown--)
-		return 0;
-	errno = ENOMEM;
-	return 1;
-}
-
-void *malloc(size_t n)
-{
-	return refuse() ? NULL : __libc_malloc(n);
-}
-
-void *calloc(size_t n, size_t size)
-{
-	return refuse() ? NULL : __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t n)
-{
-	return refuse() ? NULL : __libc_realloc(p, n);
-}
-
-void *reallocarray(void *p, size_t n, size_t size)
-{
-	return n && size > SIZE_MAX / n ? NULL : realloc(p, n * size);
-}
-
+#if FAILING_MALLOC
 /*
  * Call @work with its n-th allocation failing, for each n until none fails; then it must succeed.
  * Until then it answers -ENOMEM (or 0, if it can do without). Returns how many failed.
@@ -302,7 +263,7 @@ static int tear_down(void **state)
 
 int main(void)
 {
-#if OWN_MALLOC
+#if FAILING_MALLOC
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_image_s_decisions_are_read_or_memory_is_short),
 		cmocka_unit_test(seeding_ends_in_an_error_or_whole),
