@@ -40,8 +40,8 @@ struct selector_part {
 };
 
 /*
- * Is the ESP's selector the one of @len bytes with that hash? Then *@ret, of @len bytes, is it; else
- * it holds anything. What cannot be read is not there.
+ * Is the ESP's selector the one of @len bytes with that hash? Then *@ret, of @len bytes, is it;
+ * else it holds anything. What cannot be read is not there.
  *
  * A file that was written to a fresh file system lies in one piece, and nothing is written there
  * later; so it is looked for without reading FAT. Not found where it is costs an area that says

@@ -43,6 +43,7 @@ static bool from_esp(struct install_job *job, uint8_t *place)
 {
 	const struct bundle_piece *want = piece_of(job);
 	_cleanup_blk_ struct blk *esp = NULL;
+	const size_t len = (size_t)want->bytes;
 	struct gpt_partition p;
 	struct disk_ops ops;
 
@@ -51,7 +52,7 @@ static bool from_esp(struct install_job *job, uint8_t *place)
 			   gpt_size_bytes(&job->gpt, &p), &esp))
 		return false;
 	ops = blk_disk_ops(esp);
-	return selector_part_on_esp(&ops, esp->size_bytes, (size_t)want->bytes, want->sha256, place);
+	return selector_part_on_esp(&ops, esp->size_bytes, len, want->sha256, place);
 }
 
 int install_selector_open(struct install_job *job, struct err *err)
