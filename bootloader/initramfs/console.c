@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #include "lib/base/io.h"
 
 #define LEVEL_INFO 6
+#define SETTLE_MS 50 /* at most */
+#define SETTLE_FIFO_US 2000 /* sixteen characters at 115200 baud */
 
 uint64_t console_now_ms(void)
 {
@@ -73,4 +76,17 @@ void console_line(const char *fmt, ...)
 	n = snprintf(line, sizeof(line), "[%5lld.%06ld] " CONSOLE_PREFIX "%s\r\n",
 		     (long long)t.tv_sec, t.tv_nsec / 1000, text);
 	write_to("/dev/console", line, (size_t)n);
+}
+
+void console_settle(void)
+{
+	_cleanup_close_ int fd = open("/dev/console", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	int left = 0;
+
+	for (unsigned int ms = 0; fd >= 0 && ms < SETTLE_MS; ms++) {
+		if (ioctl(fd, TIOCOUTQ, &left) || !left)
+			break;
+		usleep(1000);
+	}
+	usleep(SETTLE_FIFO_US);
 }

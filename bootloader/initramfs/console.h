@@ -15,6 +15,12 @@
 /* Print one line; newlines inside become "; ". Needs /dev and /proc to be mounted. */
 void console_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * Wait until the console has sent what was printed: what the kernel says next would get between.
+ * Not for long, as a console may be stopped.
+ */
+void console_settle(void);
+
 /* Milliseconds since the kernel started its clock. */
 uint64_t console_now_ms(void);
 

@@ -112,6 +112,7 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
 		run(&steps[i]);
 	console_line("switch root");
+	console_settle();
 	r = switch_root(&boot, &why);
 	fail(&last_step, r);
 }
