@@ -144,7 +144,8 @@ promise_cmds = \
 	'$(lab)faults-1 -j1 --quick --faults $(call fault_list,$(wordlist 1,28,$(faults))) $(demo_disk)' \
 	'$(lab)faults-2 -j1 --quick --faults $(call fault_list,$(wordlist 29,99,$(faults))) $(demo_disk)' \
 	'tests/golden/chain.sh $(O) $(demo_dir) hangs good returns resets' \
-	'$(lab)update -j1 --next $(next_disk) $(demo_disk) $(addprefix tests/golden/,$(addsuffix .scn,update))' \
+	'$(lab)update -j1 --next $(next_disk) $(demo_disk) $(addprefix tests/golden/,$(addsuffix .scn,update kills update-crashes))' \
+	'$(lab)week -j1 --quick $(demo_disk) tests/golden/week.scn' \
 	'$(lab)demo-1 -j1 $(demo_disk) $(wordlist 1,5,$(scenarios))' \
 	'$(lab)demo-2 -j1 $(demo_disk) $(wordlist 6,99,$(scenarios))' \
 	'tests/golden/hangs.sh $(O) $(demo_dir) early-init' \
@@ -157,8 +158,10 @@ promise_cmds = \
 	'tests/golden/apt_agrees.sh $(O)/kiln $(patsubst %,recipes/%.yaml,$(filter-out demo-broken,$(bake_recipes))) minimal.yaml@trixie examples/web.yaml@trixie' \
 	'tests/golden/reproducible.sh $(O) recipes/demo.yaml $(demo_dir)' \
 	'tests/golden/engines_agree.sh $(O) demo' \
+	'tests/golden/mmdebstrap_agrees.sh $(O) demo' \
 	'tests/golden/bad_input.sh $(O) recipes/demo.yaml' \
 	'tests/model/mutants.sh' \
+	'tests/crash/install_mutants.sh $(O)' \
 	'$(lab)minimal -j1 $(minimal_disk) 01-boots tests/golden/credentials-locked.scn' \
 	'tests/report/real.sh $(O) $(minimal_disk)' \
 	'$(lab)trixie -j1 $(trixie_disk) 02-runs $(on_trixie) tests/golden/kernel-inspect.scn' \
