@@ -89,6 +89,8 @@ static void a_trial_that_hangs_ends(void **state)
 		assert_int_equal(anchor(&bs), area);
 		assert_true(bs_selector_to_blame(&bs));
 	}
+	/* The last try is used up, whether or not somebody closed it. */
+	assert_int_equal(bs_selector_count_start(&bs, area), BS_E_STATUS);
 	assert_int_equal(confirmed_boot(&bs), ANCHOR);
 	assert_false(bs_selector_to_blame(&bs));
 	assert_int_equal(bs.selectors.area[area].status, BS_SELECTOR_BAD);
