@@ -274,15 +274,15 @@ int install_job_plan(struct install_job *job, struct err *err)
 				      .running = &job->running, .progress = plan_progress,
 				      .ctx = job };
 	int64_t start = run_now_ms();
-	int r = bundle_read_index(job->source, &job->front, err);
+	int r = open_slots(job, err);
 
+	if (r)
+		return r;
+	r = bundle_read_index(job->source, &job->front, err);
 	if (r < 0)
 		return ends(job, EXIT_FAILED, r == -EINTR ? "stopped" : "source");
 	if (r)
 		return ends(job, EXIT_REFUSED, bundle_error_name(r));
-	r = open_slots(job, err);
-	if (r)
-		return r;
 	in.running_index = job->has_index ? &job->index : NULL;
 	r = chunkplan_make(&in, &job->plan, err);
 	if (job->report)
