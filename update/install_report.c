@@ -192,6 +192,13 @@ void report_installed(const struct report *r, const struct install_job *job)
 	print_line(&b);
 }
 
+void report_declined(const struct report *r, const char *word, const char *message)
+{
+	report_failed(r, EXIT_REFUSED, word, message);
+	if (!r->json)
+		printf("not installed: %s\n", message);
+}
+
 void report_failed(const struct report *r, int status, const char *word, const char *text)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;

@@ -99,6 +99,11 @@ static void text_warnings(const struct status *s, struct buf *out)
 		printable_add(out, s->degraded_text, strlen(s->degraded_text), false);
 		buf_addc(out, '\n');
 	}
+	if (s->has_declined) {
+		buf_adds(out, "not installed: ");
+		printable_add(out, s->declined.message, strlen(s->declined.message), false);
+		buf_addc(out, '\n');
+	}
 	if (s->promise == PROMISE_RESET)
 		buf_adds(out, "factory reset at the next boot; take it back with: "
 			      "slotctl factory-reset --cancel\n");
