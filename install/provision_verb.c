@@ -10,12 +10,12 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "install/medium.h"
 #include "install/provision.h"
 #include "install/provision_text.h"
 #include "lib/base/args.h"
+#include "lib/base/ask.h"
 #include "lib/base/blk.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
@@ -59,20 +59,14 @@ static int print(struct buf *text, struct err *err)
 /* EXIT_OK when somebody said yes, or need not. */
 static int ask(const struct provision_verb *v, const struct target *t, struct err *err)
 {
-	char line[16] = "";
-
 	if (v->yes || !t->exists)
 		return EXIT_OK;
-	if (!isatty(STDIN_FILENO)) {
-		err_set(err, -EINVAL, "%s: there is nobody to ask; say --yes to mean it", v->verb);
+	if (v->json) {
+		err_set(err, -EINVAL, "%s: with --json nobody is asked; say --yes to mean it",
+			v->verb);
 		return EXIT_USAGE;
 	}
-	fputs("All of it will be lost. Type yes to go on: ", stdout);
-	fflush(stdout);
-	if (fgets(line, sizeof(line), stdin) && !strcmp(line, "yes\n"))
-		return EXIT_OK;
-	err_set(err, -ECANCELED, "nothing was done");
-	return EXIT_FAILED;
+	return ask_yes(v->verb, "All of it will be lost.", err);
 }
 
 /* An image is no target for itself. */
