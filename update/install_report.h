@@ -17,7 +17,6 @@ struct report {
 	const char *phase; /* the one shown; NULL: none */
 	struct progress *bar;
 	uint64_t shown; /* of the phase: bytes the bar knows of */
-	int64_t line_ms; /* when the last line was written */
 };
 
 /* @done of @total bytes of @phase ("planning", "writing", "checking"). */
