@@ -134,7 +134,8 @@ static const char *selector_text(enum install_selector selector)
 	case INSTALL_SELECTOR_NEXT:
 		return "its selector is new here and is tried at the next boot\n";
 	case INSTALL_SELECTOR_REFUSED:
-		return "its selector failed on this machine before and is left out\n";
+		return "its selector failed on this machine before and is left out; to try it: "
+		       "slotctl retry selector\n";
 	case INSTALL_SELECTOR_NONE:
 		return "its selector is none that this machine can use, and is left out\n";
 	default:

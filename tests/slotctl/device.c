@@ -269,12 +269,16 @@ static void install(const char *version, const char *epoch, bool finish)
 
 static void put_selector(const char *version)
 {
-	struct bs_selector_image i = { .bytes = 35000 };
+	static char bytes[35000];
+	struct bs_selector_image i = { .bytes = sizeof(bytes) };
 	unsigned area;
 
 	snprintf(i.version, sizeof(i.version), "%s", version);
-	digest_bytes(version, strlen(version), i.sha256);
+	for (size_t n = 0; n < sizeof(bytes); n++)
+		bytes[n] = version[n % strlen(version)];
+	digest_bytes(bytes, sizeof(bytes), i.sha256);
 	must(bs_selector_install_begin(&bs, &i, false, &area), version);
+	must(op_write(NULL, BS_SELECTOR_OFFSET(area), bytes, sizeof(bytes)), version);
 	must(bs_selector_install_commit(&bs, area, &i), version);
 }
 
