@@ -146,6 +146,22 @@ static void a_signal_ends_the_one_that_runs(void **state)
 	expect_text("interrupted while %s/hangs ran");
 }
 
+static void one_that_cannot_be_run_says_why(void **state)
+{
+	char path[256];
+	FILE *f;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/broken", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("#!/nonexistent/shell\n", f);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(chmod(path, 0755), 0);
+	assert_int_equal(ask(NULL, 60000), HOOKS_REFUSED);
+	expect_text("%s/broken says no (exit status 127): cannot be run: No such file or directory");
+}
+
 static void each_has_the_deadline_for_itself(void **state)
 {
 	(void)state;
@@ -165,6 +181,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_grandchild_with_the_output_open_holds_nothing_up, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_signal_ends_the_one_that_runs, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_cannot_be_run_says_why, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_has_the_deadline_for_itself, setup, teardown),
 	};
 
