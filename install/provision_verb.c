@@ -210,6 +210,8 @@ int provision_verb(const struct provision_verb *v, struct err *err)
 		err_oom(err);
 		return EXIT_FAILED;
 	}
+	/* A limit on the size of files is an error like a full disk: the file is removed again. */
+	signal(SIGXFSZ, SIG_IGN);
 	r = run(v, &target, plan, &reason, err);
 	target_done(&target);
 	return provision_verb_end(v->json, r, reason, err);

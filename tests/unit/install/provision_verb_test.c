@@ -1,6 +1,8 @@
 /* What kiln install and slotctl provision print for programs. */
 #include "install/provision_verb.h"
 
+#include <sys/resource.h>
+
 #include "lib/base/args.h"
 #include "tests/unit/install/provision_fixture.h"
 
@@ -129,11 +131,28 @@ static void what_is_refused_says_so_in_a_word(void **state)
 	take(&at, "{\"phase\":\"writing\"");
 }
 
+static void a_limit_on_files_leaves_no_file(void **state)
+{
+	struct rlimit was, low;
+	char *at;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	low = (struct rlimit){ .rlim_cur = 16 * MIB, .rlim_max = was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	at = run_verb(32 * MIB, false, false, EXIT_FAILED);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	has(take(&at, "{\"result\":\"failed\",\"reason\":\"target\",\"message\":\""), "32 MiB: File too large");
+	assert_string_equal(at, "");
+	assert_int_equal(access(target, F_OK), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(progress_comes_in_lines_and_the_result_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_dry_run_is_planned, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_limit_on_files_leaves_no_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_refused_says_so_in_a_word, setup, teardown),
 	};
 
