@@ -35,7 +35,8 @@ static const struct arg_option options[] = {
 	  offsetof(struct options, size_bytes) },
 	{ "sector-size", 0, ARG_U64, "BYTES", "of the disk that a file stands for: 512 or 4096",
 	  offsetof(struct options, sector_bytes) },
-	{ "json", 'j', ARG_FLAG, NULL, "print JSON", offsetof(struct options, json) },
+	{ "json", 'j', ARG_FLAG, NULL, "progress and result as JSON lines",
+	  offsetof(struct options, json) },
 	{ .name = NULL },
 };
 
@@ -63,7 +64,8 @@ static int install(const struct options *opts, const char *image, const char *ta
 	if (r == 0)
 		r = provision_source_open(image, NULL, &source, err);
 	if (r)
-		return r > 0 ? EXIT_REFUSED : EXIT_FAILED;
+		return provision_verb_end(opts->json, r > 0 ? EXIT_REFUSED : EXIT_FAILED, "image",
+					  err);
 
 	const struct provision_verb v = {
 		.verb = "install",
@@ -95,7 +97,7 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 		return EXIT_USAGE;
 	}
 	if (disk_find(argv[1], &image, err))
-		return EXIT_FAILED;
+		return provision_verb_end(opts.json, EXIT_FAILED, "image", err);
 	return install(&opts, image, argv[2], err);
 }
 

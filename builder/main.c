@@ -14,6 +14,7 @@
 #include "builder/commands.h"
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/base/io.h"
 #include "lib/base/log.h"
 
 static const struct command *const commands[] = {
@@ -51,6 +52,8 @@ int main(int argc, char **argv)
 	static struct err err;
 	int r;
 
+	if (io_keep_standard())
+		return EXIT_FAILED;
 	setlocale(LC_CTYPE, "");
 	umask(022);
 	while (argc > 1 && argv[1][0] == '-') {

@@ -174,6 +174,8 @@ int main(int argc, char **argv)
 	static struct err err;
 	enum fetch_status status;
 
+	if (io_keep_standard())
+		return FETCH_FAILED;
 	signal(SIGPIPE, SIG_IGN);
 	/* It would have libcurl write the secrets of every connection to a file. */
 	unsetenv("SSLKEYLOGFILE");

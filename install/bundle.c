@@ -124,7 +124,7 @@ static const char *wrong_sizes(const struct bundle_manifest *m)
 	if (!m->part[BUNDLE_SIG].bytes || m->part[BUNDLE_SIG].bytes > SIGFILE_BYTES)
 		return "the signature's size";
 	if (!m->part[BUNDLE_SELECTOR].bytes ||
-	    m->part[BUNDLE_SELECTOR].bytes > BUNDLE_SELECTOR_MAX)
+	    m->part[BUNDLE_SELECTOR].bytes > BS_SELECTOR_MAX_BYTES)
 		return "the selector's size";
 	if (verity_layout(m->part[BUNDLE_ROOT].bytes, &tree))
 		return "the root's size";

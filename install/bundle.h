@@ -47,7 +47,6 @@ struct err;
 #define BUNDLE_INDEX_MAX (BUNDLE_CHUNKS_MAX * BUNDLE_ENTRY_BYTES)
 
 #define BUNDLE_UKI_MAX (UINT64_C(1) << 30)
-#define BUNDLE_SELECTOR_MAX (UINT64_C(1) << 20)
 #define BUNDLE_ARCH_SIZE 16 /* Debian's name of the architecture, with the NUL */
 
 /* Byte offsets in the head; numbers are little-endian, the rest is zero. */

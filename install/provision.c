@@ -194,10 +194,17 @@ static int copy_part(struct work *w, enum plan_part part, struct err *err)
 	return r;
 }
 
+/* @phase as slotctl install --json has it. */
+static struct progress *start_progress(const struct work *w, const char *label, const char *phase,
+				       uint64_t bytes)
+{
+	return w->o->json ? progress_new_json(phase, bytes) : progress_new(label, bytes, true);
+}
+
 static int copy_all(struct work *w, struct err *err)
 {
 	_cleanup_(progress_freep) struct progress *p =
-		progress_new("Write", w->o->plan->copy_bytes, true);
+		start_progress(w, "Write", "writing", w->o->plan->copy_bytes);
 	uint64_t start = now_ms();
 	int r = 0;
 
@@ -278,8 +285,11 @@ static int finish(struct work *w, const struct readback *rb, struct err *err)
 
 static int check_parts(struct work *w, struct readback *rb, struct err *err)
 {
+	const struct plan *plan = w->o->plan;
+	/* The hash tree is read for the root, and not for itself. */
 	_cleanup_(progress_freep) struct progress *p =
-		progress_new("Check", w->o->plan->copy_bytes, true);
+		start_progress(w, "Check", "checking",
+			       plan->copy_bytes - plan->copy[PLAN_VERITY].len_bytes);
 	uint64_t start = now_ms();
 	int r;
 

@@ -36,6 +36,7 @@ struct provision_options {
 	const char *trusted_pem; /* see readback.h */
 	size_t trusted_len;
 	int (*discard)(struct blk *disk); /* NULL: what is not written is left as it is */
+	bool json; /* progress as lines for programs */
 	const volatile int *stop; /* set by a signal: stops with -ECANCELED; may be NULL */
 };
 

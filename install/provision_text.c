@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/args.h"
 #include "lib/base/buf.h"
 #include "lib/base/digest.h"
 #include "lib/base/json.h"
@@ -101,7 +102,9 @@ void provision_json(const struct provision_story *s, struct buf *out)
 	char hex[DIGEST_HEX_SIZE];
 
 	digest_hex(image->root_hash, sizeof(image->root_hash), hex);
+	j.compact = true;
 	json_open(&j, NULL, '{');
+	json_str(&j, "result", s->report ? "installed" : "planned");
 	json_str(&j, "target", s->target->path);
 	json_u64(&j, "target_bytes", s->target->size_bytes);
 	json_u64(&j, "sector_bytes", s->target->sector_bytes);
@@ -120,6 +123,19 @@ void provision_json(const struct provision_story *s, struct buf *out)
 		json_u64(&j, "write_ms", s->report->write_ms);
 		json_u64(&j, "check_ms", s->report->check_ms);
 	}
+	json_close(&j);
+	buf_addc(out, '\n');
+}
+
+void provision_json_failed(int status, const char *reason, const char *message, struct buf *out)
+{
+	struct json j = JSON_INIT(out);
+
+	j.compact = true;
+	json_open(&j, NULL, '{');
+	json_str(&j, "result", status == EXIT_REFUSED ? "refused" : "failed");
+	json_str(&j, "reason", reason);
+	json_str(&j, "message", message);
 	json_close(&j);
 	buf_addc(out, '\n');
 }

@@ -28,7 +28,10 @@ void provision_announce(const struct provision_story *s, struct buf *out);
 /* What was done. */
 void provision_summary(const struct provision_story *s, struct buf *out);
 
-/* All of it for programs: one JSON object and a newline. */
+/* All of it for programs: one JSON object on a line. */
 void provision_json(const struct provision_story *s, struct buf *out);
+
+/* The same of what ended with @status, an EXIT_* code but EXIT_OK, for the stable word @reason. */
+void provision_json_failed(int status, const char *reason, const char *message, struct buf *out);
 
 #endif

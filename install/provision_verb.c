@@ -10,12 +10,12 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "install/medium.h"
 #include "install/provision.h"
 #include "install/provision_text.h"
 #include "lib/base/args.h"
+#include "lib/base/ask.h"
 #include "lib/base/blk.h"
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
@@ -59,20 +59,14 @@ static int print(struct buf *text, struct err *err)
 /* EXIT_OK when somebody said yes, or need not. */
 static int ask(const struct provision_verb *v, const struct target *t, struct err *err)
 {
-	char line[16] = "";
-
 	if (v->yes || !t->exists)
 		return EXIT_OK;
-	if (!isatty(STDIN_FILENO)) {
-		err_set(err, -EINVAL, "%s: there is nobody to ask; say --yes to mean it", v->verb);
+	if (v->json) {
+		err_set(err, -EINVAL, "%s: with --json nobody is asked; say --yes to mean it",
+			v->verb);
 		return EXIT_USAGE;
 	}
-	fputs("All of it will be lost. Type yes to go on: ", stdout);
-	fflush(stdout);
-	if (fgets(line, sizeof(line), stdin) && !strcmp(line, "yes\n"))
-		return EXIT_OK;
-	err_set(err, -ECANCELED, "nothing was done");
-	return EXIT_FAILED;
+	return ask_yes(v->verb, "All of it will be lost.", err);
 }
 
 /* An image is no target for itself. */
@@ -102,14 +96,22 @@ static int plan_target(const struct provision_verb *v, const struct target *t, s
 	return r ? err_add(err, r, "%s", t->path) : 0;
 }
 
+/* A stable word for what provision() returned. */
+static const char *reason_of(int r)
+{
+	return r == PROVISION_WRONG ? "read-back" : r == -ECANCELED ? "stopped" : "failed";
+}
+
 static int write_target(const struct provision_verb *v, const struct target *t,
-			const struct plan *plan, struct provision_report *ret, struct err *err)
+			const struct plan *plan, struct provision_report *ret,
+			const char **reason, struct err *err)
 {
 	_cleanup_blk_ struct blk *disk = NULL;
 	int fd, r = target_open(t, &fd, err);
 
 	if (r)
 		return r;
+	*reason = "failed";
 	r = medium_new(fd, t->sector_bytes, &disk, err);
 	if (r)
 		return r;
@@ -122,12 +124,14 @@ static int write_target(const struct provision_verb *v, const struct target *t,
 		.trusted_pem = v->trusted_pem,
 		.trusted_len = v->trusted_pem ? strlen(v->trusted_pem) : 0,
 		.discard = v->discard ? medium_discard : NULL,
+		.json = v->json,
 		.stop = &stop,
 	};
 
 	catch_signals();
 	r = provision(&o, ret, err);
 	if (r) {
+		*reason = reason_of(r);
 		err_append(err, "\n%s is %s", t->path,
 			   t->exists ? "left without a partition table: it boots nothing" :
 				       "removed again");
@@ -153,42 +157,62 @@ static int tell(const struct provision_verb *v, const struct provision_story *s,
 	return print(&text, err);
 }
 
-static int run(const struct provision_verb *v, struct target *t, struct plan *plan, struct err *err)
+/* *@reason is only of interest where it does not end with EXIT_OK. */
+static int run(const struct provision_verb *v, struct target *t, struct plan *plan,
+	       const char **reason, struct err *err)
 {
 	struct provision_report report;
 	struct provision_story story = { .from = v->from, .source = v->source, .target = t,
 					 .plan = plan, .is_signed = v->trusted_pem,
 					 .discard = v->discard };
-	int r = target_look(t, v->target, &v->target_options, err);
+	int r;
 
+	*reason = "target";
+	r = target_look(t, v->target, &v->target_options, err);
 	if (r == 0)
 		r = plan_target(v, t, plan, err);
-	/* With --json there is one object, at the end. */
+	/* With --json the result is one object, at the end. */
 	if (r == 0 && (!v->json || v->dry_run))
 		r = tell(v, &story, err);
 	if (r || v->dry_run)
 		return exit_code(r);
 	r = ask(v, t, err);
-	if (r)
+	if (r) {
+		*reason = "usage";
 		return r;
-	r = write_target(v, t, plan, &report, err);
+	}
+	r = write_target(v, t, plan, &report, reason, err);
 	story.report = &report;
 	if (r == 0)
 		r = tell(v, &story, err);
 	return exit_code(r);
 }
 
+int provision_verb_end(bool json, int status, const char *reason, const struct err *err)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	if (json && status) {
+		provision_json_failed(status, reason, err->text, &text);
+		print(&text, NULL);
+	}
+	return status;
+}
+
 int provision_verb(const struct provision_verb *v, struct err *err)
 {
 	_cleanup_free_ struct plan *plan = calloc(1, sizeof(*plan));
 	struct target target = TARGET_INIT;
+	const char *reason = "failed";
 	int r;
 
 	if (!plan) {
 		err_oom(err);
 		return EXIT_FAILED;
 	}
-	r = run(v, &target, plan, err);
+	/* A limit on the size of files is an error like a full disk: the file is removed again. */
+	signal(SIGXFSZ, SIG_IGN);
+	r = run(v, &target, plan, &reason, err);
 	target_done(&target);
-	return r;
+	return provision_verb_end(v->json, r, reason, err);
 }

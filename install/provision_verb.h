@@ -27,4 +27,10 @@ struct provision_verb {
 /* Do it; prints to stdout. An EXIT_* code, with @err set where it is not EXIT_OK. */
 int provision_verb(const struct provision_verb *v, struct err *err);
 
+/*
+ * With @json print the last line for an end with @status and @err, for the stable word @reason,
+ * unless @status is EXIT_OK: for what ends before there is a source. Returns @status.
+ */
+int provision_verb_end(bool json, int status, const char *reason, const struct err *err);
+
 #endif

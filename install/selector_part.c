@@ -92,6 +92,18 @@ bool selector_part_on_esp(const struct disk_ops *esp, uint64_t esp_bytes, size_t
 	return false;
 }
 
+bool selector_part_in_area(const struct disk_ops *state, unsigned area,
+			   const struct bs_selector_image *image, void *ret)
+{
+	uint8_t digest[DIGEST_BYTES];
+
+	if (image->bytes > BS_SELECTOR_MAX_BYTES ||
+	    state->read(state->ctx, BS_SELECTOR_OFFSET(area), ret, image->bytes))
+		return false;
+	digest_bytes(ret, image->bytes, digest);
+	return !memcmp(digest, image->sha256, sizeof(digest));
+}
+
 static int store(struct err *err)
 {
 	int r = bs_store(&disk, &bs);

@@ -51,6 +51,13 @@ bool selector_part_on_esp(const struct disk_ops *esp, uint64_t esp_bytes, size_t
 			  const uint8_t sha256[32], void *ret);
 
 /*
+ * Does @area of the boot-state partition behind @state hold the very bytes of @image? Then
+ * *@ret, of image->bytes, is them; else it holds anything. What cannot be read is not there.
+ */
+bool selector_part_in_area(const struct disk_ops *state, unsigned area,
+			   const struct bs_selector_image *image, void *ret);
+
+/*
  * Put the selector in place; it is started at the next boot. Not 0: an enum
  * selector_part_error or a negative errno, with @err set; then what started before still does.
  * SELECTOR_PART_SAME is no failure; @err is left alone.

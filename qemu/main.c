@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/base/err.h"
+#include "lib/base/io.h"
 #include "lib/base/log.h"
 #include "lib/base/path.h"
 #include "qemu/cmd.h"
@@ -24,6 +25,8 @@ int main(int argc, char **argv)
 	char *with_verb[ARGS_MAX + 2];
 	int code;
 
+	if (io_keep_standard())
+		return EXIT_FAILED;
 	setlocale(LC_ALL, "");
 	console_catch_signals();
 	if (argc > ARGS_MAX)

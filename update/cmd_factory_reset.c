@@ -1,9 +1,8 @@
 /* slotctl factory-reset: let the next boot erase what this machine keeps. */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "lib/base/ask.h"
 #include "lib/base/err.h"
 #include "update/commands.h"
 #include "update/operator.h"
@@ -23,26 +22,16 @@ static const struct arg_option options[] = {
 	{ .name = NULL },
 };
 
-/*
- * True when the person at the terminal types yes. Nobody is asked on a machine it cannot be
- * done to, and while somebody thinks about it nothing is locked.
- */
-static bool agreed(struct device *dev, const char *run_dir, struct err *err)
+/* Nobody is asked where it cannot be done; while somebody thinks, nothing is locked. */
+static int ask(const struct command *cmd, struct device *dev, const char *run_dir, struct err *err)
 {
-	char line[16] = "";
-
 	if (device_open(dev, run_dir, false, err))
-		return false;
+		return EXIT_FAILED;
 	device_done(dev);
-	fputs("The next boot erases everything this machine keeps: /var, /root and the kept "
-	      "paths.\nThe versions in the slots stay. Type yes to go on: ",
-	      stdout);
-	fflush(stdout);
-	if (fgets(line, sizeof(line), stdin) &&
-	    (strcmp(line, "yes\n") == 0 || strcmp(line, "yes") == 0))
-		return true;
-	err_set(err, -ECANCELED, "nothing was done");
-	return false;
+	return ask_yes(cmd->name,
+		       "The next boot erases everything this machine keeps: /var, /root and the "
+		       "kept paths.\nThe versions in the slots stay.",
+		       err);
 }
 
 static int store(struct device *dev, enum promise want, struct err *err)
@@ -77,13 +66,9 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 		err_set(err, -EINVAL, "factory-reset: --cancel stands alone");
 		return EXIT_USAGE;
 	}
-	if (!opts.cancel && !opts.yes && !isatty(STDIN_FILENO)) {
-		err_set(err, -EINVAL,
-			"factory-reset: there is nobody to ask; say --yes to mean it");
-		return EXIT_USAGE;
-	}
-	if (!opts.cancel && !opts.yes && !agreed(&dev, opts.run_dir, err))
-		return EXIT_FAILED;
+	r = opts.cancel || opts.yes ? EXIT_OK : ask(cmd, &dev, opts.run_dir, err);
+	if (r)
+		return r;
 	if (device_open(&dev, opts.run_dir, true, err))
 		return EXIT_FAILED;
 	r = store(&dev, opts.cancel ? PROMISE_NONE : PROMISE_RESET, err);

@@ -5,14 +5,16 @@
 #include <string.h>
 
 #include "lib/base/err.h"
+#include "lib/base/log.h"
 #include "update/commands.h"
+#include "update/declined.h"
 #include "update/install_job.h"
 #include "update/install_report.h"
 #include "update/operator.h"
 #include "update/systemd.h"
 
 struct options {
-	bool plan, json, quiet, retry, reboot;
+	bool plan, json, quiet, retry, reboot, unattended;
 	const char *at, *run_dir, *policy_dir, *hooks_dir, *fetch;
 };
 
@@ -23,6 +25,8 @@ static const struct arg_option options[] = {
 	  offsetof(struct options, json) },
 	{ "quiet", 'q', ARG_FLAG, NULL, "no progress, and no word when there is nothing new",
 	  offsetof(struct options, quiet) },
+	{ "unattended", 0, ARG_FLAG, NULL, "a version this machine does not take is no failure",
+	  offsetof(struct options, unattended) },
 	{ "retry", 0, ARG_FLAG, NULL, "although the version failed here before",
 	  offsetof(struct options, retry) },
 	{ "reboot", 0, ARG_FLAG, NULL, "and reboot into it", offsetof(struct options, reboot) },
@@ -60,6 +64,8 @@ static void catch_signals(void)
 
 static int check_options(const struct options *o, struct err *err)
 {
+	if (o->plan && o->unattended)
+		return err_set(err, -EINVAL, "install: --plan is for somebody who reads it");
 	if (o->plan && (o->reboot || o->at))
 		return err_set(err, -EINVAL, "install: --plan changes nothing, so no reboot");
 	if (o->reboot && o->at)
@@ -125,6 +131,39 @@ static int take_effect(const struct install_job *job, const struct options *o, s
 	return operator_finish(o->reboot, err);
 }
 
+/* Nobody is there to be told, and each look would find the same: it is noted, and no failure. */
+static void decline(const struct install_job *job, const char *run_dir, const struct err *why)
+{
+	static struct err err;
+
+	report_declined(job->report, job->word, why->text);
+	if (declined_note(run_dir, job->front.manifest.version, job->word, why->text, &err))
+		log_warning("%s", err.text);
+}
+
+/* It came to @r. The last line of the report, the note for slotctl status, the reboot. */
+static int end(const struct install_job *job, const struct options *o, int r, struct err *err)
+{
+	const char *run_dir = o->run_dir ? o->run_dir : DEVICE_RUN_DIR;
+	static struct err note_err;
+
+	if (r == EXIT_REFUSED && o->unattended && declined_is_reason(job->word)) {
+		decline(job, run_dir, err);
+		return EXIT_OK;
+	}
+	if (r) {
+		report_failed(job->report, r, job->word, err->text);
+		return r;
+	}
+	if (o->plan)
+		return r;
+	if (declined_forget(run_dir, &note_err))
+		log_warning("%s", note_err.text);
+	if (job->standing == INSTALL_NEEDED || job->standing == INSTALL_NEXT)
+		return take_effect(job, o, err);
+	return EXIT_OK;
+}
+
 static int run(const struct command *cmd, int argc, char **argv, struct err *err)
 {
 	static struct install_job job;
@@ -146,10 +185,7 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 	job.stop = &stop;
 	r = install(&job, &o, err);
 	report_end(&report);
-	if (r)
-		report_failed(&report, r, job.word, err->text);
-	else if (!o.plan && (job.standing == INSTALL_NEEDED || job.standing == INSTALL_NEXT))
-		r = take_effect(&job, &o, err);
+	r = end(&job, &o, r, err);
 	install_job_done(&job);
 	return r;
 }

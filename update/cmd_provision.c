@@ -26,7 +26,8 @@ static const struct arg_option options[] = {
 	  offsetof(struct options, discard) },
 	{ "size", 's', ARG_SIZE, "SIZE", "make the file TARGET, this large",
 	  offsetof(struct options, size_bytes) },
-	{ "json", 'j', ARG_FLAG, NULL, "print JSON", offsetof(struct options, json) },
+	{ "json", 'j', ARG_FLAG, NULL, "progress and result as JSON lines",
+	  offsetof(struct options, json) },
 	{ "run-dir", 0, ARG_STR, "DIR", "where early init left its notes (default: /run/kiln)",
 	  offsetof(struct options, run_dir) },
 	{ .name = NULL },
@@ -46,10 +47,11 @@ static int provision_from(const struct options *opts, const struct device *dev, 
 			     err);
 
 	if (r && r != -ENOENT)
-		return EXIT_FAILED;
+		return provision_verb_end(opts->json, EXIT_FAILED, "policy", err);
 	r = provision_source_open(dev->disk_path, dev->root_hash, &source, err);
 	if (r)
-		return r > 0 ? EXIT_REFUSED : EXIT_FAILED;
+		return provision_verb_end(opts->json, r > 0 ? EXIT_REFUSED : EXIT_FAILED, "image",
+					  err);
 
 	const struct provision_verb v = {
 		.verb = "provision",
@@ -78,7 +80,7 @@ static int run(const struct command *cmd, int argc, char **argv, struct err *err
 		return EXIT_USAGE;
 	/* Only its notes are needed: nothing is locked while somebody thinks. */
 	if (device_open(&dev, opts.run_dir, false, err))
-		return EXIT_FAILED;
+		return provision_verb_end(opts.json, EXIT_FAILED, "device", err);
 	device_done(&dev);
 	return provision_from(&opts, &dev, argv[1], err);
 }

@@ -20,12 +20,12 @@
 static const char *const usual_dirs[] = { "/etc/kiln/pre-update.d", "/usr/lib/kiln/pre-update.d",
 					  NULL };
 
-struct hooks {
+struct found {
 	size_t n;
 	char *path[HOOKS_MAX]; /* owned; by name */
 };
 
-static void hooks_done(struct hooks *h)
+static void found_done(struct found *h)
 {
 	for (size_t i = 0; i < h->n; i++)
 		free(h->path[i]);
@@ -36,7 +36,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(path_base(*(char *const *)a), path_base(*(char *const *)b));
 }
 
-static bool has_name(const struct hooks *h, const char *name)
+static bool has_name(const struct found *h, const char *name)
 {
 	for (size_t i = 0; i < h->n; i++)
 		if (!strcmp(path_base(h->path[i]), name))
@@ -45,7 +45,7 @@ static bool has_name(const struct hooks *h, const char *name)
 }
 
 /* Files one cannot run are notes, or switched off; one of that name hides those that follow. */
-static int collect(const char *dir, struct hooks *h, struct err *err)
+static int collect(const char *dir, struct found *h, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = opendir(dir);
 	struct dirent *e;
@@ -68,51 +68,57 @@ static int collect(const char *dir, struct hooks *h, struct err *err)
 	return 0;
 }
 
-static int run_one(char *path, struct err *err)
+static int run_one(const struct hooks *hooks, char *path, struct err *err)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT, shown = BUF_INIT;
 	char *argv[] = { path, NULL };
+	const char *colon, *words;
 	int r;
 
 	if (access(path, X_OK))
 		return 0;
-	r = run_until(argv, run_now_ms() + HOOKS_DEADLINE_S * 1000, &out);
+	r = run_until_stopped(argv, run_now_ms() + hooks->deadline_ms, hooks->stop, &out);
 	if (r == 0)
 		return 0;
 	while (out.len && out.data[out.len - 1] == '\n')
 		out.len--;
 	printable_add(&shown, out.data ? out.data : "", out.len, true);
+	colon = shown.len ? ": " : "";
+	words = shown.len ? shown.data : "";
+	if (r == -EINTR)
+		return err_set(err, r, "interrupted while %s ran", path);
 	if (r == -ETIMEDOUT)
-		return err_set(err, HOOKS_REFUSED, "%s did not end within %u s", path,
-			       HOOKS_DEADLINE_S);
+		return err_set(err, HOOKS_REFUSED, "%s did not end within %g s and was killed%s%s",
+			       path, (double)hooks->deadline_ms / 1000, colon, words);
 	if (r < 0)
 		return err_errno(err, r, "cannot run %s", path);
-	return err_set(err, HOOKS_REFUSED, "%s says no (exit status %d)%s%s", path, r,
-		       shown.len ? ": " : "", shown.len ? shown.data : "");
+	return err_set(err, HOOKS_REFUSED, "%s says no (exit status %d)%s%s", path, r, colon,
+		       words);
 }
 
-static int set_environment(const struct bundle_manifest *m, const char *slot,
-			   const char *running_version, struct err *err)
+static int set_environment(const struct hooks *hooks, struct err *err)
 {
+	const struct bundle_manifest *m = hooks->manifest;
+
 	if (setenv("KILN_NAME", m->name, 1) || setenv("KILN_VERSION", m->version, 1) ||
-	    setenv("KILN_SLOT", slot, 1) || setenv("KILN_RUNNING_VERSION", running_version, 1))
+	    setenv("KILN_SLOT", hooks->slot, 1) ||
+	    setenv("KILN_RUNNING_VERSION", hooks->running_version, 1))
 		return err_oom(err);
 	return 0;
 }
 
-int hooks_run(const char *const *dirs, const struct bundle_manifest *m, const char *slot,
-	      const char *running_version, struct err *err)
+int hooks_run(const struct hooks *hooks, struct err *err)
 {
-	struct hooks h = { 0 };
-	int r = set_environment(m, slot, running_version, err);
+	const char *const *dirs = hooks->dirs ? hooks->dirs : usual_dirs;
+	struct found h = { 0 };
+	int r = set_environment(hooks, err);
 
-	dirs = dirs ? dirs : usual_dirs;
 	for (size_t i = 0; r == 0 && dirs[i]; i++)
 		r = collect(dirs[i], &h, err);
 	if (h.n)
 		qsort(h.path, h.n, sizeof(h.path[0]), by_name);
 	for (size_t i = 0; r == 0 && i < h.n; i++)
-		r = run_one(h.path[i], err);
-	hooks_done(&h);
+		r = run_one(hooks, h.path[i], err);
+	found_done(&h);
 	return r;
 }

@@ -274,15 +274,15 @@ int install_job_plan(struct install_job *job, struct err *err)
 				      .running = &job->running, .progress = plan_progress,
 				      .ctx = job };
 	int64_t start = run_now_ms();
-	int r = bundle_read_index(job->source, &job->front, err);
+	int r = open_slots(job, err);
 
+	if (r)
+		return r;
+	r = bundle_read_index(job->source, &job->front, err);
 	if (r < 0)
 		return ends(job, EXIT_FAILED, r == -EINTR ? "stopped" : "source");
 	if (r)
 		return ends(job, EXIT_REFUSED, bundle_error_name(r));
-	r = open_slots(job, err);
-	if (r)
-		return r;
 	in.running_index = job->has_index ? &job->index : NULL;
 	r = chunkplan_make(&in, &job->plan, err);
 	if (job->report)
@@ -349,14 +349,21 @@ static int put_selector(struct install_job *job, struct err *err)
 static int ask_hooks(struct install_job *job, struct err *err)
 {
 	const char *const dirs[] = { job->wish->hooks_dir, NULL };
+	const struct hooks hooks = {
+		.dirs = dirs[0] ? dirs : NULL,
+		.deadline_ms = HOOKS_DEADLINE_MS,
+		.stop = job->stop,
+		.manifest = &job->front.manifest,
+		.slot = bs_slot_name(job->slot),
+		.running_version = job->dev.bs.slot[job->dev.running].image.version,
+	};
 	int r;
 
 	if (job->report)
 		report_end(job->report);
-	r = hooks_run(dirs[0] ? dirs : NULL, &job->front.manifest, bs_slot_name(job->slot),
-		      job->dev.bs.slot[job->dev.running].image.version, err);
+	r = hooks_run(&hooks, err);
 	if (r)
-		job->word = "hook";
+		job->word = r == -EINTR ? "stopped" : "hook";
 	return r == HOOKS_REFUSED ? -ECANCELED : r;
 }
 

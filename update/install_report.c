@@ -11,9 +11,6 @@
 #include "lib/base/json.h"
 #include "lib/base/progress.h"
 #include "update/install_job.h"
-#include "update/run.h"
-
-#define LINE_MS 500
 
 #define MIB(bytes) ((double)(bytes) / 1048576.0)
 
@@ -26,21 +23,6 @@ static void print_line(const struct buf *b)
 	}
 }
 
-static void json_progress(struct report *r, uint64_t done, uint64_t total)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	struct json j = JSON_INIT(&b);
-
-	j.compact = true;
-	json_open(&j, NULL, '{');
-	json_str(&j, "phase", r->phase);
-	json_u64(&j, "done_bytes", done);
-	json_u64(&j, "total_bytes", total);
-	json_close(&j);
-	print_line(&b);
-	r->line_ms = run_now_ms();
-}
-
 void report_end(struct report *r)
 {
 	r->bar = progress_free(r->bar);
@@ -49,17 +31,15 @@ void report_end(struct report *r)
 
 void report_progress(struct report *r, const char *phase, uint64_t done, uint64_t total)
 {
-	bool first = !r->phase || strcmp(phase, r->phase) != 0;
-
-	if (first) {
+	if (!r->phase || strcmp(phase, r->phase) != 0) {
 		report_end(r);
 		r->phase = phase;
 		r->shown = 0;
-		if (!r->json && !r->quiet)
+		if (r->json)
+			r->bar = progress_new_json(phase, total);
+		else if (!r->quiet)
 			r->bar = progress_new(phase, total, true);
 	}
-	if (r->json && (first || done == total || run_now_ms() - r->line_ms >= LINE_MS))
-		json_progress(r, done, total);
 	progress_add(r->bar, done - r->shown);
 	r->shown = done;
 }
@@ -154,7 +134,8 @@ static const char *selector_text(enum install_selector selector)
 	case INSTALL_SELECTOR_NEXT:
 		return "its selector is new here and is tried at the next boot\n";
 	case INSTALL_SELECTOR_REFUSED:
-		return "its selector failed on this machine before and is left out\n";
+		return "its selector failed on this machine before and is left out; to try it: "
+		       "slotctl retry selector\n";
 	case INSTALL_SELECTOR_NONE:
 		return "its selector is none that this machine can use, and is left out\n";
 	default:
@@ -190,6 +171,13 @@ void report_installed(const struct report *r, const struct install_job *job)
 	json_u64(&j, "milliseconds", ms);
 	json_close(&j);
 	print_line(&b);
+}
+
+void report_declined(const struct report *r, const char *word, const char *message)
+{
+	report_failed(r, EXIT_REFUSED, word, message);
+	if (!r->json)
+		printf("not installed: %s\n", message);
 }
 
 void report_failed(const struct report *r, int status, const char *word, const char *text)

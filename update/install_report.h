@@ -17,7 +17,6 @@ struct report {
 	const char *phase; /* the one shown; NULL: none */
 	struct progress *bar;
 	uint64_t shown; /* of the phase: bytes the bar knows of */
-	int64_t line_ms; /* when the last line was written */
 };
 
 /* @done of @total bytes of @phase ("planning", "writing", "checking"). */
@@ -31,6 +30,9 @@ void report_plan(const struct report *r, const struct install_job *job);
 
 /* There is nothing to do. */
 void report_standing(const struct report *r, const struct install_job *job);
+
+/* A version is not taken for the reason @word, and that is no failure: a line about @message. */
+void report_declined(const struct report *r, const char *word, const char *message);
 
 /* It is done. */
 void report_installed(const struct report *r, const struct install_job *job);

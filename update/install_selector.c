@@ -24,18 +24,12 @@ static bool from_area(struct install_job *job, uint8_t *place)
 {
 	const struct bundle_piece *want = piece_of(job);
 	struct bs_selector_image image = { .bytes = (uint32_t)want->bytes };
-	const struct disk_ops *ops = &job->dev.ops;
-	uint8_t sha256[DIGEST_BYTES];
 
 	memcpy(image.sha256, want->sha256, sizeof(image.sha256));
-	for (unsigned area = 0; area < BS_SELECTORS; area++) {
-		if (!bs_selector_holds(&job->dev.bs, area, &image) ||
-		    ops->read(ops->ctx, BS_SELECTOR_OFFSET(area), place, (size_t)want->bytes))
-			continue;
-		digest_bytes(place, (size_t)want->bytes, sha256);
-		if (!memcmp(sha256, want->sha256, sizeof(sha256)))
+	for (unsigned area = 0; area < BS_SELECTORS; area++)
+		if (bs_selector_holds(&job->dev.bs, area, &image) &&
+		    selector_part_in_area(&job->dev.ops, area, &image, place))
 			return true;
-	}
 	return false;
 }
 

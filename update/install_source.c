@@ -45,6 +45,9 @@ static int from_path(const char *path, struct source **ret, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+	if (fd < 0 && errno == ENOENT && strstr(path, "://"))
+		return err_set(err, -EINVAL,
+			       "cannot open %s: only http:// and https:// are fetched", path);
 	return fd < 0 ? err_errno(err, -errno, "cannot open %s", path) : from_fd(fd, ret, err);
 }
 

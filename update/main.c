@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "lib/base/err.h"
+#include "lib/base/io.h"
 #include "lib/base/log.h"
 #include "update/commands.h"
 
@@ -15,9 +16,12 @@ static const struct command *const commands[] = {
 int main(int argc, char **argv)
 {
 	static struct err err;
-	int r = args_dispatch("slotctl", "The A/B slots of this machine and how its boots went.",
-			      commands, argc, argv, &err);
+	int r;
 
+	if (io_keep_standard())
+		return EXIT_FAILED;
+	r = args_dispatch("slotctl", "The A/B slots of this machine and how its boots went.",
+			  commands, argc, argv, &err);
 	if (r < 0)
 		r = EXIT_USAGE;
 	if (r != EXIT_OK && err.text[0])

@@ -3,9 +3,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "install/bundle.h"
 #include "lib/base/buf.h"
@@ -44,58 +46,82 @@ static const char *version_of(const char *file, const char *name, const char *ta
 	return version_valid(ret, true) ? NULL : "no version in its name";
 }
 
-static void say(struct buf *why, const char *file, const char *text)
-{
-	printable_add(why, file, strlen(file), false);
-	buf_addf(why, ": %s\n", text);
-}
-
-struct best {
-	const char *file; /* NULL: none yet */
-	char version[VERSION_TEXT_SIZE];
+struct search {
+	int dirfd;
+	const char *name, *tail; /* of the files that are looked for */
+	const char *file; /* the best one; NULL: none yet */
+	char version[VERSION_TEXT_SIZE]; /* of it */
+	struct buf *why;
+	unsigned n_said;
 };
 
-/* Is @file the better one? Otherwise, or of the one before it, @why says why not. */
-static void judge(const char *file, const char *name, const char *tail, struct best *best,
-		  struct buf *why)
+static void say(struct search *s, const char *file, const char *text)
+{
+	if (s->n_said++ >= PICK_NOTES_MAX)
+		return;
+	printable_add(s->why, file, strlen(file), false);
+	buf_addf(s->why, ": %s\n", text);
+}
+
+/* To open a pipe would wait for who writes to it. */
+static bool is_file(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, 0) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Is @file the better one? Otherwise, or of the one before it, say why not. */
+static void judge(struct search *s, const char *file)
 {
 	char version[VERSION_TEXT_SIZE];
-	const char *no = version_of(file, name, tail, version);
+	const char *no = version_of(file, s->name, s->tail, version);
 
+	if (!no && !is_file(s->dirfd, file))
+		no = "no file";
 	/* Of two names of one version, "1.1" and "1.01", the first in the alphabet. */
-	if (!no && best->file && version_compare(version, best->version) <= 0)
+	if (!no && s->file && version_compare(version, s->version) <= 0)
 		no = "not the highest version";
 	if (no) {
-		say(why, file, no);
+		say(s, file, no);
 		return;
 	}
-	if (best->file)
-		say(why, best->file, "not the highest version");
-	best->file = file;
-	memcpy(best->version, version, sizeof(version));
+	if (s->file)
+		say(s, s->file, "not the highest version");
+	s->file = file;
+	memcpy(s->version, version, sizeof(version));
+}
+
+/* The lines of @s, and how many there would be more. */
+static void finish(struct search *s)
+{
+	if (s->n_said > PICK_NOTES_MAX)
+		buf_addf(s->why, "... and %u others\n", s->n_said - PICK_NOTES_MAX);
 }
 
 int pick_bundle(const char *dir, const char *name, const char *arch, char **ret_path,
 		struct buf *why, struct err *err)
 {
+	_cleanup_close_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_free_ char *tail = str_printf("_%s" BUNDLE_SUFFIX, arch);
+	struct search s = { .dirfd = dirfd, .name = name, .tail = tail, .why = why };
 	struct dirent **list = NULL;
-	struct best best = { .file = NULL };
-	int n = scandir(dir, &list, NULL, alphasort), r = 0;
+	int n = dirfd < 0 ? -1 : scandirat(dirfd, ".", &list, NULL, alphasort), r = 0;
 
 	if (n < 0)
 		return err_errno(err, -errno, "cannot look into %s", dir);
 	for (int i = 0; tail && i < n; i++)
 		if (ends(list[i]->d_name, BUNDLE_SUFFIX))
-			judge(list[i]->d_name, name, tail, &best, why);
+			judge(&s, list[i]->d_name);
+	finish(&s);
 	if (!tail || !buf_ok(why))
 		r = err_oom(err);
-	else if (!best.file)
+	else if (!s.file)
 		r = err_set(err, -ENOENT, "%s holds no bundle of %s for %s%s%.*s", dir, name, arch,
 			    why->len ? ":\n" : "", why->len ? (int)why->len - 1 : 0,
 			    why->len ? why->data : "");
 	if (r == 0) {
-		*ret_path = path_join(dir, best.file);
+		*ret_path = path_join(dir, s.file);
 		r = *ret_path ? 0 : err_oom(err);
 	}
 	for (int i = 0; i < n; i++)

@@ -8,10 +8,13 @@
 struct buf;
 struct err;
 
+#define PICK_NOTES_MAX 20u
+
 /*
  * Look at the files NAME_VERSION_ARCH.kiln in @dir. 0 with the path of the chosen one in
- * *ret_path (the caller frees), and a line about every other bundle in @why; -ENOENT
- * when there is none, with @err saying what there was; or another errno.
+ * *ret_path (the caller frees), and a line in @why about every other bundle, or the first
+ * PICK_NOTES_MAX of them; -ENOENT when there is none, with @err saying what there was; or another
+ * errno.
  */
 int pick_bundle(const char *dir, const char *name, const char *arch, char **ret_path,
 		struct buf *why, struct err *err);

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,6 +33,7 @@ static void child(char *const *argv, int out)
 	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
 		_exit(127);
 	execvp(argv[0], argv);
+	dprintf(STDERR_FILENO, "cannot be run: %s\n", strerror(errno));
 	_exit(127);
 }
 
@@ -51,7 +54,18 @@ static int exit_status(int wait_status)
 	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
-static int supervise(pid_t pid, int fd, int64_t deadline_ms, struct buf *out)
+static void kill_all(pid_t pid)
+{
+	int status;
+
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL); /* in case it had not yet made its group */
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+}
+
+static int supervise(pid_t pid, int fd, int64_t deadline_ms, const volatile sig_atomic_t *stop,
+		     struct buf *out)
 {
 	bool open_stream = true;
 	int status;
@@ -68,12 +82,11 @@ static int supervise(pid_t pid, int fd, int64_t deadline_ms, struct buf *out)
 			return -errno;
 		if (r == pid)
 			break;
-		if (run_now_ms() < deadline_ms)
+		if (run_now_ms() < deadline_ms && !(stop && *stop))
 			continue;
-		kill(-pid, SIGKILL);
-		kill(pid, SIGKILL); /* in case it had not yet made its group */
-		waitpid(pid, &status, 0);
-		return -ETIMEDOUT;
+		kill_all(pid);
+		drain(fd, out);
+		return stop && *stop ? -EINTR : -ETIMEDOUT;
 	}
 	/* What it left running may hold the pipe; it is not waited for. */
 	drain(fd, out);
@@ -81,6 +94,12 @@ static int supervise(pid_t pid, int fd, int64_t deadline_ms, struct buf *out)
 }
 
 int run_until(char *const *argv, int64_t deadline_ms, struct buf *out)
+{
+	return run_until_stopped(argv, deadline_ms, NULL, out);
+}
+
+int run_until_stopped(char *const *argv, int64_t deadline_ms, const volatile sig_atomic_t *stop,
+		      struct buf *out)
 {
 	_cleanup_close_ int rd = -1;
 	int p[2];
@@ -96,5 +115,5 @@ int run_until(char *const *argv, int64_t deadline_ms, struct buf *out)
 	if (pid < 0)
 		return -errno;
 	fcntl(rd, F_SETFL, O_NONBLOCK);
-	return supervise(pid, rd, deadline_ms, out);
+	return supervise(pid, rd, deadline_ms, stop, out);
 }

@@ -5,6 +5,7 @@
 #ifndef UPDATE_RUN_H
 #define UPDATE_RUN_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,5 +22,9 @@ int64_t run_now_ms(void);
  * not be started), -ETIMEDOUT when it was killed at the deadline, or a negative errno.
  */
 int run_until(char *const *argv, int64_t deadline_ms, struct buf *out);
+
+/* The same; and it is killed, too, when a signal's handler sets *@stop: then -EINTR. */
+int run_until_stopped(char *const *argv, int64_t deadline_ms, const volatile sig_atomic_t *stop,
+		      struct buf *out);
 
 #endif

@@ -66,6 +66,21 @@ bool status_degraded(const char *run_dir, char ret[STATUS_DEGRADED_MAX])
 	return true;
 }
 
+/* Some reasons are over before the next look: at a confirm, or when an operator forgives. */
+static bool still_declined(const struct device *dev, const struct declined *d)
+{
+	const struct bs *bs = &dev->bs;
+
+	if (strcmp(d->reason, "unconfirmed") == 0)
+		return !(dev->counted && bs_boot_confirmed(bs));
+	if (strcmp(d->reason, "refused") != 0)
+		return true;
+	for (unsigned i = 0; i < BS_REFUSED_MAX && bs->refused[i].version[0]; i++)
+		if (strcmp(bs->refused[i].version, d->version) == 0)
+			return true;
+	return false;
+}
+
 /* The log must be of that very boot, not of one with its number before the state was rebuilt. */
 static bool has_log(void *ctx, const struct bs_boot *boot)
 {
@@ -91,6 +106,8 @@ int status_gather(struct device *dev, const char *run_dir, const char *efivars, 
 	read_selector(efivars ? efivars : STATUS_EFIVARS, ret->selector);
 	ret->selector_area = selector_area(dev);
 	ret->degraded = status_degraded(run_dir ? run_dir : DEVICE_RUN_DIR, ret->degraded_text);
+	ret->has_declined = declined_read(run_dir ? run_dir : DEVICE_RUN_DIR, &ret->declined) &&
+			    still_declined(dev, &ret->declined);
 	ret->next_known = bs_choose(&dev->bs, 0, 0, &ret->next) == BS_OK;
 	r = promise_read(&dev->ops, &ret->promise);
 	if (r)

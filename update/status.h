@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "update/declined.h"
 #include "update/device.h"
 #include "update/fallback.h"
 #include "update/flightlog.h"
@@ -28,6 +29,8 @@ struct status {
 	char selector[VERSION_TEXT_SIZE]; /* version of that which started this boot; "": unknown */
 	unsigned selector_area; /* where that lay, or BS_SELECTOR_NONE: on the ESP */
 	enum promise promise;
+	bool has_declined; /* a version that was offered and is not taken */
+	struct declined declined;
 	bool next_known;
 	unsigned next; /* slot the selector would start now */
 	bool fell_back;

@@ -139,6 +139,19 @@ static void json_history(struct json *j, const struct bs *bs)
 	json_close(j);
 }
 
+static void json_declined(struct json *j, const struct status *s)
+{
+	if (!s->has_declined) {
+		json_str(j, "declined", NULL);
+		return;
+	}
+	json_open(j, "declined", '{');
+	json_str(j, "version", s->declined.version);
+	json_str(j, "reason", s->declined.reason);
+	json_str(j, "message", s->declined.message);
+	json_close(j);
+}
+
 void status_json(const struct status *s, struct buf *out)
 {
 	static const char *const secure_boot[] = {
@@ -168,6 +181,7 @@ void status_json(const struct status *s, struct buf *out)
 		json_slot(&j, s, i);
 	json_close(&j);
 	json_fallback(&j, s);
+	json_declined(&j, s);
 	json_refused(&j, bs);
 	json_history(&j, bs);
 	json_close(&j);

@@ -118,6 +118,18 @@ static void selector(const struct status *s, struct buf *out)
 	      failed);
 }
 
+static void declined(const struct status *s, struct buf *out)
+{
+	if (!s->has_declined)
+		return;
+	head(out, "kiln_update_declined_info", "gauge",
+	     "The version offered by the last look that is not taken; the value is always 1.");
+	buf_adds(out, "kiln_update_declined_info");
+	label(out, "version", s->declined.version, true);
+	label(out, "reason", s->declined.reason, false);
+	buf_adds(out, "} 1\n");
+}
+
 static unsigned refused_images(const struct bs *bs)
 {
 	unsigned n = 0;
@@ -141,6 +153,7 @@ void status_prometheus(const struct status *s, struct buf *out)
 	      dev->counted && bs_boot_confirmed(bs));
 	fallback(s, out);
 	selector(s, out);
+	declined(s, out);
 	gauge(out, "kiln_refused_images", "Images that failed here and are not installed again.",
 	      refused_images(bs));
 	gauge(out, "kiln_rollback_floor", "Lowest image epoch that may boot.", bs->floor);

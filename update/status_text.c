@@ -77,7 +77,8 @@ static void text_selectors(const struct status *s, struct buf *out)
 		if (sel->reason)
 			buf_addf(out, "selector %s FAILED: %s; it is %s\n", sel->image.version,
 				 bs_selector_reason_text(sel->reason),
-				 again ? "tried again" : "not started again");
+				 again ? "tried again" :
+					 "not started again until told: slotctl retry selector");
 		else if (again && i != s->selector_area && i == bs->selectors.first)
 			buf_addf(out, "next boot: selector %s\n", sel->image.version);
 	}
@@ -97,6 +98,11 @@ static void text_warnings(const struct status *s, struct buf *out)
 	if (s->degraded) {
 		buf_adds(out, "state is DEGRADED, what is written may be lost: ");
 		printable_add(out, s->degraded_text, strlen(s->degraded_text), false);
+		buf_addc(out, '\n');
+	}
+	if (s->has_declined) {
+		buf_adds(out, "not installed: ");
+		printable_add(out, s->declined.message, strlen(s->declined.message), false);
 		buf_addc(out, '\n');
 	}
 	if (s->promise == PROMISE_RESET)

@@ -19,6 +19,7 @@
 #include "lib/base/digest.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
+#include "lib/core/bootstate.h"
 
 /* The signature partition is mostly zeroes. */
 #define SIG_PIECE_BYTES 4096u
@@ -58,6 +59,11 @@ static int map_part(struct making *m, enum bundle_part which, struct err *err)
 		return err_errno(err, r, "%s", path);
 	if (bytes == 0)
 		return err_set(err, -EBADMSG, "%s is empty", path);
+	if (which == BUNDLE_SELECTOR && bytes > BS_SELECTOR_MAX_BYTES)
+		return err_set(err, -EFBIG,
+			       "the selector %s has %" PRIu64 " bytes, and a machine keeps one of "
+			       "at most %u",
+			       path, bytes, BS_SELECTOR_MAX_BYTES);
 	data = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return err_errno(err, -errno, "%s", path);

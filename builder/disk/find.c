@@ -17,6 +17,19 @@ static bool ends_in(const char *text, const char *end)
 	return n > m && !strcmp(text + n - m, end);
 }
 
+/* @path itself. What is no file and no disk might never say that it has no more. */
+static int take(const char *path, char **ret, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return err_errno(err, -errno, "%s", path);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return err_set(err, -EINVAL, "%s is neither a disk nor a file", path);
+	*ret = strdup(path);
+	return *ret ? 0 : err_oom(err);
+}
+
 int disk_find(const char *path, char **ret, struct err *err)
 {
 	_cleanup_free_ char *found = NULL;
@@ -26,10 +39,8 @@ int disk_find(const char *path, char **ret, struct err *err)
 
 	if (stat(path, &st) < 0)
 		return err_errno(err, -errno, "%s", path);
-	if (!S_ISDIR(st.st_mode)) {
-		*ret = strdup(path);
-		return *ret ? 0 : err_oom(err);
-	}
+	if (!S_ISDIR(st.st_mode))
+		return take(path, ret, err);
 	d = opendir(path);
 	if (!d)
 		return err_errno(err, -errno, "%s", path);
@@ -45,6 +56,5 @@ int disk_find(const char *path, char **ret, struct err *err)
 	}
 	if (!found)
 		return err_set(err, -ENOENT, "%s holds no .raw disk", path);
-	*ret = TAKE_PTR(found);
-	return 0;
+	return take(found, ret, err);
 }

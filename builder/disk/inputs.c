@@ -13,12 +13,12 @@
 #include "lib/base/digest.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
+#include "lib/core/bootstate.h"
 #include "lib/core/pe.h"
 #include "lib/core/verity_table.h"
 #include "lib/core/version.h"
 
 #define UKI_READ_MAX_BYTES (1u << 30)
-#define SELECTOR_MAX_BYTES (16u << 20)
 
 static void close_input(struct disk_input *in)
 {
@@ -73,7 +73,7 @@ static int check_selector(const char *path, struct err *err)
 	_cleanup_free_ char *data = NULL;
 	struct pe pe;
 	size_t len;
-	int r = io_read_file(path, SELECTOR_MAX_BYTES, &data, &len, err);
+	int r = io_read_file(path, BS_SELECTOR_MAX_BYTES, &data, &len, err);
 
 	if (r < 0)
 		return err_add(err, r, "selector");

@@ -45,6 +45,12 @@ int build_units(struct build *b, struct err *err);
 /* The recipe's scripts. (files.c) */
 int build_scripts(struct build *b, struct err *err);
 
+/* Is libcurl among the libraries of the image? (fetcher.c) */
+bool build_has_libcurl(struct build *b);
+
+/* Where it is, kiln-fetch must start: -EINVAL with the loader's words when not. (fetcher.c) */
+int build_check_fetcher(struct build *b, struct err *err);
+
 /* Kernel and modules out to work_dir/kernel, the rest pruned. (kernel.c) */
 int build_kernel(struct build *b, struct err *err);
 

@@ -27,7 +27,6 @@ struct lint {
 	struct owners *owners;
 	struct buf findings;
 	size_t n;
-	bool has_libcurl;
 	char path[4096];
 };
 
@@ -219,7 +218,6 @@ static int lint_entry(struct lint *l, int dirfd, const char *name, struct err *e
 	check_rights(l, &f);
 	check_private_key(l, &f);
 	check_unit_link(l, &f);
-	l->has_libcurl |= fnmatch("usr/lib/*/libcurl.so.4", l->path, FNM_PATHNAME) == 0;
 	if (!S_ISDIR(st.st_mode))
 		return 0;
 	sub = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -272,7 +270,8 @@ int build_lint(struct build *b, struct err *err)
 		r = fd < 0 ? err_errno(err, -errno, "cannot open %s", b->root) :
 			     lint_dir(l, fd, err);
 	}
-	if (r == 0 && b->o->recipe->update_url && !l->has_libcurl && l->n++ < LINT_FINDINGS_MAX)
+	if (r == 0 && b->o->recipe->update_url && !build_has_libcurl(b) &&
+	    l->n++ < LINT_FINDINGS_MAX)
 		buf_adds(&l->findings, "\n  update.url without libcurl, which fetches updates: "
 				       "include fragments/update.yaml");
 	if (r == 0 && l->n)

@@ -80,8 +80,9 @@ static int install(struct build *b, struct err *err)
 }
 
 static int (*const steps[])(struct build *b, struct err *err) = {
-	build_ids,     build_forget_machine, build_users,    build_files, build_units,
-	build_scripts, build_kernel,	     build_finalise, build_lint,  build_clamp_times,
+	build_ids,	build_forget_machine, build_users,  build_files,    build_units,
+	build_scripts,	build_check_fetcher,  build_kernel, build_finalise, build_lint,
+	build_clamp_times,
 };
 
 static int inside(void *arg, struct err *err)

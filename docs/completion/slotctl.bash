@@ -37,7 +37,8 @@ _slotctl()
 			compopt -o filenames
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 			;;
-		boot-once | retry) mapfile -t COMPREPLY < <(compgen -W 'a b' -- "$cur") ;;
+		boot-once) mapfile -t COMPREPLY < <(compgen -W 'a b' -- "$cur") ;;
+		retry) mapfile -t COMPREPLY < <(compgen -W 'a b selector' -- "$cur") ;;
 		provision)
 			compopt -o filenames
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

@@ -13,6 +13,20 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 
+int io_keep_standard(void)
+{
+	int fd;
+
+	/* There is always a root, unlike /dev/null. Children get it as well: no O_CLOEXEC. */
+	do
+		fd = open("/", O_PATH | O_DIRECTORY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
 int io_write_all(int fd, const void *data, size_t len)
 {
 	const char *p = data;

@@ -12,6 +12,14 @@
 
 struct err;
 
+/*
+ * Every program begins with this: of the descriptors 0, 1 and 2 those that whoever started it left
+ * closed become ones that can neither be read nor written. Else the next file that is opened, a
+ * disk perhaps, is the standard output, and what is printed is written to it. 0 or a negative
+ * errno.
+ */
+int io_keep_standard(void);
+
 /* Write all @len bytes of @data to @fd (at @offset_bytes for the p variant). */
 int io_write_all(int fd, const void *data, size_t len);
 int io_pwrite_all(int fd, const void *data, size_t len, uint64_t offset_bytes);

@@ -8,9 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/buf.h"
+#include "lib/base/json.h"
 #include "lib/base/log.h"
 
 #define REDRAW_NS 100000000ll
+#define LINE_NS 500000000ll
 #define BAR_WIDTH 30
 
 struct progress {
@@ -18,7 +21,7 @@ struct progress {
 	char label[48];
 	uint64_t total, done;
 	long long drawn_ns;
-	bool bytes, tty;
+	bool bytes, tty, json;
 };
 
 static long long now_ns(void)
@@ -43,6 +46,36 @@ struct progress *progress_new(const char *label, uint64_t total, bool bytes)
 	return p;
 }
 
+static void print_json(struct progress *p)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	j.compact = true;
+	json_open(&j, NULL, '{');
+	json_str(&j, "phase", p->label);
+	json_u64(&j, "done_bytes", p->done);
+	json_u64(&j, "total_bytes", p->total);
+	json_close(&j);
+	if (!buf_ok(&b))
+		return;
+	printf("%s\n", b.data);
+	fflush(stdout);
+	p->drawn_ns = now_ns();
+}
+
+struct progress *progress_new_json(const char *phase, uint64_t total_bytes)
+{
+	struct progress *p = progress_new(phase, total_bytes, true);
+
+	if (!p)
+		return NULL;
+	p->tty = false;
+	p->json = true;
+	print_json(p);
+	return p;
+}
+
 static void draw(struct progress *p)
 {
 	uint64_t total = p->total ? p->total : 1;
@@ -60,7 +93,11 @@ static void set(struct progress *p, uint64_t done)
 {
 	long long now = now_ns();
 
+	bool last = done != p->done && done == p->total;
+
 	p->done = done;
+	if (p->json && (last || now - p->drawn_ns >= LINE_NS))
+		print_json(p);
 	if (p->tty && now - p->drawn_ns >= REDRAW_NS) {
 		p->drawn_ns = now;
 		draw(p);

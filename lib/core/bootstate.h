@@ -466,6 +466,14 @@ int bs_selector_install_commit(struct bs *bs, unsigned int area,
 /* Put @area, which can be chosen, first in line again. BS_E_SLOT, BS_E_STATUS. */
 int bs_selector_prefer(struct bs *bs, unsigned int area);
 
+/*
+ * An operator's wish: try what failed in @area again. One that is bad becomes a trial with all its
+ * tries, a good one that was left gets its starts back; it is first in line, and refused no
+ * longer. BS_E_SLOT; BS_E_RUNNING: this boot was started through it; BS_E_STATUS: it did not
+ * fail, or has another start in any case.
+ */
+int bs_selector_retry(struct bs *bs, unsigned int area);
+
 /* For the rules of slots alone: the boot under way got as far as @stage, or was confirmed. */
 void bs_selector_reached(struct bs *bs, enum bs_stage stage);
 void bs_selector_confirmed(struct bs *bs);

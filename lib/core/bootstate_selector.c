@@ -220,3 +220,25 @@ int bs_selector_prefer(struct bs *bs, unsigned int area)
 	bs->selectors.first = (uint8_t)area;
 	return BS_OK;
 }
+
+int bs_selector_retry(struct bs *bs, unsigned int area)
+{
+	struct bs_selector *s;
+
+	if (area >= BS_SELECTORS)
+		return BS_E_SLOT;
+	if (bs->selectors.through == area)
+		return BS_E_RUNNING;
+	s = &bs->selectors.area[area];
+	if (s->status == BS_SELECTOR_EMPTY || startable(s))
+		return BS_E_STATUS;
+	/* What was confirmed once keeps that, so that no trial is preferred to it. */
+	if (s->status != BS_SELECTOR_GOOD) {
+		s->status = BS_SELECTOR_TRIAL;
+		s->tries_left = BS_SELECTOR_TRIES;
+	}
+	s->unconfirmed = 0;
+	s->reason = BS_SELECTOR_OK;
+	bs->selectors.first = (uint8_t)area;
+	return BS_OK;
+}

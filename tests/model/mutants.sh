@@ -72,6 +72,14 @@ bootstate_selector.c|what replaces the running selector inherits its boot|s/^\ti
 bootstate_selector.c|a refused selector is installed again|s/^\t\tif (!allow_refused && is_refused/\t\tif (0 \&\& is_refused/
 bootstate_selector.c|an installed selector is good at once|s/\.status = BS_SELECTOR_TRIAL, \.tries_left/.status = BS_SELECTOR_GOOD, .tries_left/
 bootstate_selector.c|the older selector is preferred|s/^\tbs->selectors.first = (uint8_t)area;/\t;/
+bootstate_selector.c|a retry of the selector that runs|s/^\tif (bs->selectors.through == area)$/\tif (0)/
+bootstate_selector.c|a retry of a selector that did not fail|s/BS_SELECTOR_EMPTY || startable(s))$/BS_SELECTOR_EMPTY)/
+bootstate_selector.c|a retry of no selector|s/^\tif (s->status == BS_SELECTOR_EMPTY || startable(s))$/\tif (startable(s))/
+bootstate_selector.c|a retry makes the selector good|/^\tif (s->status != BS_SELECTOR_GOOD) {$/{n;s/TRIAL/GOOD/}
+bootstate_selector.c|a retry gives no tries|s/^\t\ts->tries_left = BS_SELECTOR_TRIES;/\t\t;/
+bootstate_selector.c|a retried selector is not the next|/^\ts->reason = BS_SELECTOR_OK;$/{n;s/^\tbs->selectors.first = .*/\t;/}
+bootstate_selector.c|a retry takes what was confirmed for a trial|s/^\tif (s->status != BS_SELECTOR_GOOD) {$/\tif (1) {/
+bootstate_selector.c|a retry gives a good selector no starts|/^\ts->unconfirmed = 0;$/{N;s/^\ts->unconfirmed = 0;\n\ts->reason/\ts->reason/}
 bootstate_format.c|unknown bytes among selectors are ignored|s/^\t       selectors_have_unknown_parts(data + BS_O_SELECTORS);/\t       0;/
 bootstate_disk.c|the newest copy is overwritten|s/^\t\tdisk->target = 1 - copy;/\t\tdisk->target = copy;/
 bootstate_disk.c|the older copy is loaded|s/!sequence_after(bs.sequence, ret->sequence)/sequence_after(bs.sequence, ret->sequence)/

@@ -229,6 +229,8 @@ enum action {
 	CONFIRM,
 	PREFER_0,
 	PREFER_1,
+	RETRY_0,
+	RETRY_1,
 	BYTES_GONE, /* the installer overwrites the area, */
 	BYTES_THERE, /* and has written, flushed and verified all of it */
 	COMMIT,
@@ -281,6 +283,8 @@ static bool run_action(struct place *p, enum action a)
 			 !bs_end_boot(&bs, slot, BS_END_SETTLED);
 	else if (a == PREFER_0 || a == PREFER_1)
 		stores = !bs_selector_prefer(&bs, a - PREFER_0);
+	else if (a == RETRY_0 || a == RETRY_1)
+		stores = !bs_selector_retry(&bs, a - RETRY_0);
 	else if (a == COMMIT)
 		stores = commit(p, &bs);
 	else if (a >= BEGIN)
@@ -350,9 +354,17 @@ static void check_step(const struct place *from, const struct place *to, const c
 		if (b->status == BS_SELECTOR_GOOD && a->status != BS_SELECTOR_GOOD)
 			require(slot_boots(from) && (from->through == i || to->misled),
 				dump_place(what, from), dump_place("good", to));
-		if (b->status == BS_SELECTOR_TRIAL && a->status != BS_SELECTOR_EMPTY)
+		/* Only an operator gives tries back, and only to what failed, which is next then. */
+		if (b->status == BS_SELECTOR_TRIAL && a->status == BS_SELECTOR_BAD)
+			require(!strcmp(what, "retry") && to->w.bs.selectors.first == i && slot_boots(from) &&
+					b->tries_left == BS_SELECTOR_TRIES,
+				dump_place(what, from), dump_place("retried", to));
+		else if (b->status == BS_SELECTOR_TRIAL && a->status != BS_SELECTOR_EMPTY)
 			require(b->tries_left <= a->tries_left, dump_place(what, from),
 				dump_place("tries", to));
+		if (!strcmp(what, "retry") && memcmp(a, b, sizeof(*a)))
+			require(from->w.bs.selectors.through != i, dump_place(what, from),
+				dump_place("what runs was retried", to));
 	}
 	/* A good one is given up for another good one only, or when its bytes are gone. */
 	if (had && !to->misled)
@@ -507,7 +519,7 @@ static void explore_running(const struct place *from)
 			if (!acted)
 				break;
 			read_back(&to);
-			visit(from, &to, "running");
+			visit(from, &to, a == RETRY_0 || a == RETRY_1 ? "retry" : "running");
 			if (!disk.stores)
 				break;
 		}

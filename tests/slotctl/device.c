@@ -8,6 +8,7 @@
  *
  *	real                     images are real ones, on a disk beside the partition, and an
  *	                         update.conf is there (first of all)
+ *	cramped                  the same, and slot b's root is a block too short for them
  *	fresh VERSION EPOCH      slot a holds it, never booted (first)
  *	boot                     the selector chooses and counts a start
  *	stage NAME               the running boot got that far
@@ -169,8 +170,8 @@ static void add_partition(struct gpt *gpt, unsigned idx, const char *name, uint6
 	must(gpt_set_partition(gpt, &p), name);
 }
 
-/* The disk: two empty slots. Everything else of a disk is not slotctl's. */
-static void make_disk(void)
+/* The disk: two empty slots, @short_bytes missing of slot b's root. All else is not slotctl's. */
+static void make_disk(uint64_t short_bytes)
 {
 	static uint8_t scratch[GPT_HEAD_BYTES(SECTOR)];
 	static struct gpt gpt;
@@ -187,7 +188,7 @@ static void make_disk(void)
 		uint64_t at = DISK_START + s * SLOT_ROOM;
 
 		add_partition(&gpt, 4 * s, gpt_name_boot[s], at, BOOT_ROOM);
-		add_partition(&gpt, 4 * s + 1, gpt_name_root[s], at += BOOT_ROOM, ROOT_BYTES);
+		add_partition(&gpt, 4 * s + 1, gpt_name_root[s], at += BOOT_ROOM, ROOT_BYTES - s * short_bytes);
 		add_partition(&gpt, 4 * s + 2, gpt_name_verity[s], at += ROOT_BYTES, VERITY_ROOM);
 		add_partition(&gpt, 4 * s + 3, gpt_name_sig[s], at += VERITY_ROOM, SIGFILE_BYTES);
 	}
@@ -268,12 +269,16 @@ static void install(const char *version, const char *epoch, bool finish)
 
 static void put_selector(const char *version)
 {
-	struct bs_selector_image i = { .bytes = 35000 };
+	static char bytes[35000];
+	struct bs_selector_image i = { .bytes = sizeof(bytes) };
 	unsigned area;
 
 	snprintf(i.version, sizeof(i.version), "%s", version);
-	digest_bytes(version, strlen(version), i.sha256);
+	for (size_t n = 0; n < sizeof(bytes); n++)
+		bytes[n] = version[n % strlen(version)];
+	digest_bytes(bytes, sizeof(bytes), i.sha256);
 	must(bs_selector_install_begin(&bs, &i, false, &area), version);
+	must(op_write(NULL, BS_SELECTOR_OFFSET(area), bytes, sizeof(bytes)), version);
 	must(bs_selector_install_commit(&bs, area, &i), version);
 }
 
@@ -307,7 +312,9 @@ static int take(char **words, int left)
 	const char *step = words[0], *one = left > 1 ? words[1] : "", *two = left > 2 ? words[2] : "";
 
 	if (!strcmp(step, "real"))
-		return make_disk(), 0;
+		return make_disk(0), 0;
+	if (!strcmp(step, "cramped"))
+		return make_disk(BUNDLE_BLOCK_BYTES), 0;
 	if (!strcmp(step, "boot"))
 		return boot(), 0;
 	if (!strcmp(step, "confirm"))
@@ -360,10 +367,13 @@ int main(int argc, char **argv)
 		die("cannot make a partition", run_dir);
 	ops = (struct disk_ops){ .read = op_read, .write = op_write, .flush = op_flush };
 	for (int i = 2; i < argc; i++) {
-		bool damaged = !strcmp(argv[i], "damage") || !strcmp(argv[i], "real");
+		const char *const not_stored[] = { "damage", "real", "cramped" };
+		bool store = true;
 
+		for (size_t n = 0; n < ARRAY_SIZE(not_stored); n++)
+			store = store && strcmp(argv[i], not_stored[n]);
 		i += take(argv + i, argc - i);
-		if (!damaged)
+		if (store)
 			must(bs_store(&disk, &bs), argv[i]);
 	}
 	bytes_to_hex(bs.slot[bs.current % BS_SLOTS].image.root_hash, 32, hex);

@@ -26,6 +26,7 @@
 #include "lib/base/io.h"
 #include "lib/base/path.h"
 #include "lib/base/proc.h"
+#include "lib/core/bootstate.h"
 #include "tests/unit/builder/uki_fixture.h"
 #include "uki/uki.h"
 #include "verity/keygen.h"
@@ -381,6 +382,27 @@ static void what_is_no_image_is_refused(void **state)
 	}
 }
 
+static void a_selector_is_as_large_as_its_place_in_the_boot_state(void **state)
+{
+	_cleanup_free_ char *large = in_dir("large"), *other = in_dir("large.kiln"), *want = NULL;
+	struct make_options o = { .manifest = manifest, .output = other, .sign = sign };
+	static uint8_t bytes[BS_SELECTOR_MAX_BYTES + 1];
+	struct made_bundle m = { .n_chunks = 0 };
+
+	(void)state;
+	memcpy(o.part, paths, sizeof(paths));
+	o.part[BUNDLE_SELECTOR] = large;
+	fixture_pe(bytes);
+	put(large, bytes, sizeof(bytes));
+	assert_int_equal(bundle_make(&o, &m, &err), -EFBIG);
+	want = str_printf("the selector %s has 196609 bytes, and a machine keeps one of at most 196608", large);
+	assert_string_equal(err.text, want);
+	assert_int_equal(access(other, F_OK), -1);
+	put(large, bytes, sizeof(bytes) - 1);
+	assert_int_equal(bundle_make(&o, &m, &err), 0);
+	made_bundle_done(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +415,7 @@ int main(void)
 		cmocka_unit_test(an_update_fetches_what_changed),
 		cmocka_unit_test(a_fresh_disk_knows_what_slot_a_holds),
 		cmocka_unit_test(what_is_no_image_is_refused),
+		cmocka_unit_test(a_selector_is_as_large_as_its_place_in_the_boot_state),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -280,6 +280,24 @@ static void expect_refusal(int rc, const char *says)
 	assert_string_equal(data, before);
 }
 
+/* The ESP's is what a machine is later told to replace: larger ones do not fit there. */
+static void a_selector_is_as_large_as_its_place_in_the_boot_state(void **state)
+{
+	static uint8_t pe[BS_SELECTOR_MAX_BYTES + 1];
+	const struct disk_options good = options;
+	_cleanup_free_ char *fits = NULL, *large = NULL;
+
+	(void)state;
+	fixture_pe(pe);
+	fits = put("fits", pe, sizeof(pe) - 1);
+	options.selector = fits;
+	assert_int_equal(build(), 0);
+	large = put("large", pe, sizeof(pe));
+	options.selector = large;
+	expect_refusal(-EFBIG, "large is larger than 196608 bytes");
+	options = good;
+}
+
 static void refusals_say_why_and_leave_the_output_alone(void **state)
 {
 	static const uint8_t garbage[4096] = "garbage";
@@ -427,6 +445,7 @@ int main(void)
 		cmocka_unit_test(the_state_partition_and_slot_b_are_blank),
 		cmocka_unit_test(two_builds_are_the_same_bytes),
 		cmocka_unit_test(refusals_say_why_and_leave_the_output_alone),
+		cmocka_unit_test(a_selector_is_as_large_as_its_place_in_the_boot_state),
 		cmocka_unit_test(an_artefact_larger_than_its_slot_says_by_how_much),
 		cmocka_unit_test(a_missing_tool_is_named_with_its_package),
 		cmocka_unit_test(nothing_is_left_beside_the_output),

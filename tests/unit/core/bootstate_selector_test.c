@@ -293,6 +293,66 @@ static void what_is_there_already_is_found_and_preferred(void **state)
 	assert_false(bs_selector_holds(&bs, old, &i));
 }
 
+static void an_operator_may_try_a_failed_one_again(void **state)
+{
+	struct bs bs = fresh(), before;
+	unsigned int old = put(&bs, 1), new, area;
+	struct bs_selector_image i = selector(2);
+
+	(void)state;
+	assert_int_equal(bs_selector_retry(&bs, 2), BS_E_SLOT);
+	assert_int_equal(bs_selector_retry(&bs, 1 - old), BS_E_STATUS);
+	/* A trial, started and not judged yet, and a good one are no failures. */
+	assert_int_equal(bs_selector_retry(&bs, old), BS_E_STATUS);
+	assert_int_equal(anchor(&bs), old);
+	assert_int_equal(bs_selector_retry(&bs, old), BS_E_RUNNING);
+	assert_int_equal(bs_confirm(&bs, boot(&bs)), BS_OK);
+	assert_int_equal(bs_selector_retry(&bs, old), BS_E_RUNNING);
+	bs_selector_close(&bs);
+	before = bs;
+	assert_int_equal(bs_selector_retry(&bs, old), BS_E_STATUS);
+	assert_memory_equal(&bs, &before, sizeof(bs));
+
+	new = put(&bs, 2);
+	assert_int_equal(anchor(&bs), new);
+	assert_int_equal(anchor(&bs), new);
+	/* Its last try is under way. */
+	assert_int_equal(bs_selector_retry(&bs, new), BS_E_RUNNING);
+	assert_int_equal(confirmed_boot(&bs), old);
+	assert_int_equal(bs.selectors.area[new].status, BS_SELECTOR_BAD);
+	bs.selectors.first = (uint8_t)old;
+	assert_int_equal(bs_selector_retry(&bs, new), BS_OK);
+	assert_int_equal(bs.selectors.area[new].status, BS_SELECTOR_TRIAL);
+	assert_int_equal(bs.selectors.area[new].tries_left, BS_SELECTOR_TRIES);
+	assert_int_equal(bs.selectors.area[new].unconfirmed, 0);
+	assert_int_equal(bs.selectors.area[new].reason, BS_SELECTOR_OK);
+	assert_true(bs_selector_holds(&bs, new, &i));
+	assert_int_equal(bs.selectors.area[old].status, BS_SELECTOR_GOOD);
+	/* Nor is it refused if its version is installed. */
+	before = bs;
+	assert_int_equal(bs_selector_install_begin(&before, &i, false, &area), BS_OK);
+	assert_int_equal(confirmed_boot(&bs), new);
+	assert_int_equal(bs.selectors.area[new].status, BS_SELECTOR_GOOD);
+}
+
+static void a_good_one_that_was_left_gets_its_starts_back(void **state)
+{
+	struct bs bs = fresh();
+	unsigned int area = put(&bs, 1);
+
+	(void)state;
+	assert_int_equal(confirmed_boot(&bs), area);
+	for (unsigned int n = 0; n < BS_SELECTOR_UNCONFIRMED_MAX; n++)
+		assert_int_equal(anchor(&bs), area);
+	assert_int_equal(bs_selector_retry(&bs, area), BS_E_RUNNING);
+	assert_int_equal(anchor(&bs), ANCHOR);
+	assert_int_equal(bs_selector_retry(&bs, area), BS_OK);
+	assert_int_equal(bs.selectors.area[area].status, BS_SELECTOR_GOOD);
+	for (unsigned int n = 0; n < BS_SELECTOR_UNCONFIRMED_MAX; n++)
+		assert_int_equal(anchor(&bs), area);
+	assert_int_equal(anchor(&bs), ANCHOR);
+}
+
 static void what_makes_no_sense_is_not_installed(void **state)
 {
 	struct bs_selector_image good = selector(1), i;
@@ -393,6 +453,8 @@ int main(void)
 		cmocka_unit_test(a_good_one_that_stops_coming_up_is_left_and_tried_again),
 		cmocka_unit_test(one_that_never_counted_a_slot_is_not_made_good),
 		cmocka_unit_test(what_is_there_already_is_found_and_preferred),
+		cmocka_unit_test(an_operator_may_try_a_failed_one_again),
+		cmocka_unit_test(a_good_one_that_was_left_gets_its_starts_back),
 		cmocka_unit_test(what_makes_no_sense_is_not_installed),
 		cmocka_unit_test(the_record_holds_it_all_and_nothing_that_makes_no_sense),
 		cmocka_unit_test(every_status_and_reason_has_its_word),

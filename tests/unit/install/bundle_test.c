@@ -14,6 +14,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/digest.h"
 #include "lib/base/err.h"
+#include "lib/core/bootstate.h"
 #include "lib/core/bytes.h"
 #include "verity/keygen.h"
 
@@ -261,7 +262,7 @@ static void sizes_must_fit_together(void **state)
 		{ &m.part[BUNDLE_SIG].bytes, 0 },
 		{ &m.part[BUNDLE_SIG].bytes, 16385 },
 		{ &m.part[BUNDLE_SELECTOR].bytes, 0 },
-		{ &m.part[BUNDLE_SELECTOR].bytes, BUNDLE_SELECTOR_MAX + 1 },
+		{ &m.part[BUNDLE_SELECTOR].bytes, BS_SELECTOR_MAX_BYTES + 1 },
 		{ &m.index.bytes, 0 },
 		{ &m.index.bytes, 181 },
 		{ &m.index.bytes, BUNDLE_INDEX_MAX + BUNDLE_ENTRY_BYTES },

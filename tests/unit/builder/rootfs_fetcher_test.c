@@ -1,0 +1,196 @@
+/*
+ * Does kiln-fetch start with the libraries of an image? For real: kiln-fetch is this program here,
+ * which needs libcurl, and the image's libraries are this machine's, less what a case takes away.
+ * Needs user namespaces (or root) and is skipped loudly without.
+ */
+#include "builder/rootfs/build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <curl/curl.h>
+#include <sys/stat.h>
+
+#include "builder/rootfs/sandbox.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/err.h"
+#include "lib/base/path.h"
+#include "lib/base/proc.h"
+#include "tests/unit/builder/rootfs_fixture.h"
+
+#define FETCHER "/usr/lib/kiln/kiln-fetch"
+
+static char dir[] = "/tmp/kiln-fetcher-XXXXXX", self[4096];
+static char root[64], libcurl[256];
+static struct sandbox *sb;
+static struct err err;
+
+/* Copy @path of this machine to @dest of the tree; @from there becomes @to, of the same length. */
+static void copy_in(const char *path, const char *dest, const char *from, const char *to)
+{
+	_cleanup_free_ char *at = path_join(root, dest), *parent = strdup(at), *data = NULL, *found;
+	_cleanup_close_ int fd = -1;
+	size_t len;
+
+	*strrchr(parent, '/') = '\0';
+	assert_int_equal(path_mkdirs(parent), 0);
+	assert_int_equal(io_read_file(path, 64u << 20, &data, &len, &err), 0);
+	if (from) {
+		assert_non_null(memmem(data, len, from, strlen(from)));
+		while ((found = memmem(data, len, from, strlen(from))))
+			memcpy(found, to, strlen(to));
+	}
+	unlink(at);
+	fd = open(at, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	assert_true(fd >= 0);
+	assert_int_equal(io_write_all(fd, data, len), 0);
+}
+
+static void link_in(const char *target, const char *name)
+{
+	_cleanup_free_ char *at = path_join(root, name);
+
+	assert_int_equal(symlink(target, at), 0);
+}
+
+/* A tree with this program, and every library ldd names. */
+static void make_tree(void)
+{
+	char *argv[] = { (char *)"ldd", self, NULL };
+	struct buf out = BUF_INIT;
+	char *save = NULL;
+
+	link_in("usr/lib", "lib");
+	link_in("usr/lib64", "lib64");
+	copy_in(self, FETCHER, NULL, NULL);
+	assert_int_equal(proc_run(argv, &(struct proc_options){ .output = &out }, &err), 0);
+	for (char *w = strtok_r(out.data, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save)) {
+		_cleanup_free_ char *dest = str_printf("%s%s", strncmp(w, "/usr/", 5) ? "/usr" : "", w);
+
+		if (w[0] != '/')
+			continue;
+		copy_in(w, dest, NULL, NULL);
+		if (strstr(w, "/libcurl.so.4"))
+			snprintf(libcurl, sizeof(libcurl), "%s%s", root, dest);
+	}
+	buf_done(&out);
+	assert_true(libcurl[0]);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	umask(022);
+	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
+		return -1;
+	snprintf(root, sizeof(root), "%s/tree", dir);
+	if (mkdir(root, 0755) < 0)
+		return -1;
+	if (sandbox_new(&sb, &err) < 0)
+		print_message("SKIP: %s\n", err.text);
+	make_tree();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	sandbox_free(sb);
+	path_remove_tree(dir);
+	return 0;
+}
+
+static int inside(void *arg, struct err *e)
+{
+	struct build b = { .root = root, .tree = TREE_INIT, .cage = { .tree = root, .log_fd = -1 } };
+	int r = tree_open(&b.tree, root, e);
+
+	(void)arg;
+	r = r ? r : build_check_fetcher(&b, e);
+	tree_close(&b.tree);
+	return r;
+}
+
+static int check(void)
+{
+	if (!sb)
+		skip();
+	err_init(&err);
+	return sandbox_run(sb, inside, NULL, &err);
+}
+
+static void says(const char *what)
+{
+	if (!strstr(err.text, what))
+		fail_msg("it does not say '%s': %s", what, err.text);
+}
+
+static void one_that_starts_is_content(void **state)
+{
+	(void)state;
+	assert_int_equal(check(), 0);
+}
+
+static void a_version_that_libc_lacks_is_named(void **state)
+{
+	(void)state;
+	copy_in(self, FETCHER, "GLIBC_2.34", "GLIBC_9.34");
+	assert_int_equal(check(), -EINVAL);
+	says("kiln-fetch, tried with the libraries of this image, failed (exit 1):\n");
+	says("version `GLIBC_9.34' not found (required by " FETCHER ")");
+	says("use one that was built on the image's Debian or an older one");
+	copy_in(self, FETCHER, NULL, NULL);
+}
+
+static void a_symbol_that_libcurl_lacks_is_named(void **state)
+{
+	(void)state;
+	/* This program wants it of libcurl; it is looked for when it starts, not when it is called. */
+	copy_in(self, FETCHER, "curl_version_info", "curl_version_9999");
+	assert_int_equal(check(), -EINVAL);
+	says("undefined symbol: curl_version_9999");
+	copy_in(self, FETCHER, NULL, NULL);
+}
+
+static void a_library_of_libcurls_that_is_missing_is_named(void **state)
+{
+	_cleanup_free_ char *libz = strdup(libcurl), *away = path_join(dir, "away");
+
+	(void)state;
+	strcpy(strrchr(libz, '/'), "/libz.so.1");
+	assert_int_equal(rename(libz, away), 0);
+	assert_int_equal(check(), -EINVAL);
+	says("libz.so.1: cannot open shared object file");
+	assert_int_equal(rename(away, libz), 0);
+}
+
+static void without_libcurl_it_need_not_start(void **state)
+{
+	_cleanup_free_ char *away = path_join(dir, "away");
+
+	(void)state;
+	assert_int_equal(rename(libcurl, away), 0);
+	assert_int_equal(check(), 0);
+	assert_int_equal(rename(away, libcurl), 0);
+	assert_int_equal(check(), 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_that_starts_is_content),
+		cmocka_unit_test(a_version_that_libc_lacks_is_named),
+		cmocka_unit_test(a_symbol_that_libcurl_lacks_is_named),
+		cmocka_unit_test(a_library_of_libcurls_that_is_missing_is_named),
+		cmocka_unit_test(without_libcurl_it_need_not_start),
+	};
+
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return curl_version_info(CURLVERSION_NOW) ? 0 : 1;
+	return realpath(argv[0], self) ? cmocka_run_group_tests(tests, setup, teardown) : 1;
+}
