@@ -171,13 +171,14 @@ promise_cmds = \
 
 #: make bench        figures against the peer tools, as ratios of medians
 bench:
-	$(Q)./setup test
+	$(Q)./setup bench
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/bench/verity.sh $(O)
 	$(Q)tests/bench/bake.sh $(O) recipes/demo.yaml
 	$(Q)tests/bench/bundle.sh $(O) recipes/demo.yaml
 	$(Q)$(MAKE) --no-print-directory $(O)/bake/demo.stamp
 	$(Q)tests/bench/provision.sh $(O) $(demo_disk)
+	$(Q)tests/bench/install.sh $(O) $(demo_dir)
 
 # ---- for developers -----------------------------------------------------------
 #: make fuzz         every parser for SECONDS=30 each, with clang
