@@ -285,6 +285,8 @@ int install_job_plan(struct install_job *job, struct err *err)
 		return r;
 	in.running_index = job->has_index ? &job->index : NULL;
 	r = chunkplan_make(&in, &job->plan, err);
+	/* The plan has what it said: nobody asks it again, and it may be large. */
+	slotindex_done(&job->index);
 	if (job->report)
 		report_end(job->report);
 	job->plan_ms = (uint64_t)(run_now_ms() - start);
