@@ -202,18 +202,26 @@ static int write_descriptor(struct install *in, struct writer *w, struct err *er
 
 /* ---- all of it -------------------------------------------------------------------- */
 
+static int write_and_verify(struct install *in, struct writer *w, struct err *err)
+{
+	struct verify v;
+	int r = verify_init(&v, in, err);
+
+	if (r == 0)
+		r = write_parts(in, w, &v, err);
+	if (r == 0)
+		r = verify_finish(&v, err);
+	w->written_bytes += v.writer.written_bytes;
+	verify_done(&v);
+	return r;
+}
+
 static int write_slot(struct install *in, struct writer *w, struct err *err)
 {
 	int r = clear_descriptor(in, w, err);
 
 	if (r == 0)
-		r = write_parts(in, w, err);
-	if (r)
-		return r;
-	r = blk_flush(in->target->part[BUNDLE_ROOT]);
-	if (r)
-		return slot_failed(in, r, err);
-	r = verify_parts(in, w, err);
+		r = write_and_verify(in, w, err);
 	if (r == 0)
 		r = write_slot_index(in, w, err);
 	return r ? r : write_descriptor(in, w, err);
@@ -226,7 +234,7 @@ int install_run(struct install *in, struct err *err)
 
 	if (r)
 		return r;
-	if (writer_init(&w, in->window_bytes))
+	if (writer_init(&w, in->window_bytes, in->target->part[BUNDLE_ROOT]->concurrent))
 		return err_oom(err);
 	r = change_state(in, rule_begin, err);
 	if (r == 0)

@@ -271,6 +271,7 @@ static int open_slots(struct install_job *job, struct err *err)
 int install_job_plan(struct install_job *job, struct err *err)
 {
 	struct chunkplan_input in = { .index = &job->front.index, .target = &job->target,
+				      .blank = job->dev.bs.slot[job->slot].status == BS_EMPTY,
 				      .running = &job->running, .progress = plan_progress,
 				      .ctx = job };
 	int64_t start = run_now_ms();
