@@ -12,12 +12,12 @@
 #			is read back
 #
 # Root, for loop devices and mounts, which are seen by nobody else; all is released at the end.
-# Usage: install.sh BUILD-DIR ARTEFACT-DIRECTORY
+# Usage: install.sh BUILD-DIR ARTEFACT-DIRECTORY; RUNS=1 to try it out
 set -euo pipefail
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 [ $# = 2 ] || { echo "usage: install.sh BUILD-DIR ARTEFACT-DIRECTORY" >&2; exit 2; }
 build=$(realpath "$1") demo=$(realpath "$2") here=$(realpath "$(dirname "$0")")
-runs=5
+runs=${RUNS:-5}
 for tool in rauc swupdate cpio dbus-daemon losetup sfdisk mksquashfs openssl; do
 	command -v $tool >/dev/null || { echo "SKIP: $tool is not installed: ./setup bench"; exit 77; }
 done
@@ -68,10 +68,11 @@ make_machine() { # ARTEFACT-DIRECTORY
 	openssl pkcs7 -inform DER -print_certs -in "$1"/*.p7s | sed -n '/BEGIN/,/END/p' >run/trusted.pem
 	printf 'NAME=%s\nARCH=amd64\nVERSION=0.9\nSTATE=1-1\n' "$(basename "$raw" | cut -d_ -f1)" >run/update.conf
 }
-# An empty slot, and the boot state of a machine that never had another version.
+# An empty slot, and the boot state of a machine that never had another version. Zeroes are written:
+# a file with holes is no disk.
 reset() {
 	for l in $boot $root $verity; do
-		blkdiscard -z "$l" 2>/dev/null || dd if=/dev/zero of="$l" bs=4M oflag=direct status=none 2>/dev/null || true
+		dd if=/dev/zero of="$l" bs=1M count=$(($(blockdev --getsize64 "$l") >> 20)) oflag=direct status=none
 	done
 	"$build/tests/slotctl/device" run disk "$whole" fresh 0.9 0 boot confirm
 	rm -rf rauc.status
