@@ -42,7 +42,7 @@ struct err;
 #define BUNDLE_HASH_BYTES 16u /* of a chunk: SHA-256, cut off */
 #define BUNDLE_ENTRY_BYTES 20u /* of the index: u32 length, hash */
 #define BUNDLE_CHUNK_MAX (1u << 20) /* bytes of one chunk */
-/* 10 MiB of memory on the device; a builder with more to say cuts more coarsely. */
+/* 10 of the 32 MiB that an install may take; a builder with more to say cuts more coarsely. */
 #define BUNDLE_CHUNKS_MAX (1u << 18)
 #define BUNDLE_INDEX_MAX (BUNDLE_CHUNKS_MAX * BUNDLE_ENTRY_BYTES)
 

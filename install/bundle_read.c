@@ -58,15 +58,10 @@ int bundle_read_index(struct source *s, struct bundle_front *front, struct err *
 	r = read_piece(s, front->offsets.index, entries, len, err);
 	if (r == 0)
 		r = bundle_index_decode(entries, &front->manifest, &front->index, err);
-	if (r)
-		return r;
-	front->entries = TAKE_PTR(entries);
-	return 0;
+	return r;
 }
 
 void bundle_front_done(struct bundle_front *front)
 {
 	bundle_index_done(&front->index);
-	free(front->entries);
-	front->entries = NULL;
 }

@@ -16,7 +16,6 @@ struct bundle_front {
 	struct bundle_manifest manifest;
 	struct bundle_offsets offsets;
 	struct bundle_index index;
-	uint8_t *entries; /* owned; the index as it was read, manifest.index.bytes */
 };
 
 /*

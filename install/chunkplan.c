@@ -10,6 +10,10 @@
 #include "install/slotindex.h"
 #include "lib/base/err.h"
 
+#define CHUNKPLAN_OFFSET_MAX ((UINT64_C(1) << 48) - 1)
+
+_Static_assert(sizeof(struct chunkplan_entry) == 8, "a plan is as small as it says");
+
 struct planner {
 	const struct chunkplan_input *in;
 	struct chunkplan plan;
@@ -36,22 +40,26 @@ static bool find_in_slot(struct planner *p, const struct bundle_chunk *c,
 	if (!p->in->running || !p->in->running_index)
 		return false;
 	there = slotindex_find(p->in->running_index, c->hash, c->length);
-	if (!there || !holds(&p->running, p->in->running->part[there->part], there->part_offset, c))
+	if (!there || there->part_offset > CHUNKPLAN_OFFSET_MAX)
+		return false;
+	if (!holds(&p->running, p->in->running->part[there->part], there->part_offset, c))
 		return false;
 	out->part = (uint8_t)there->part;
-	out->offset = there->part_offset;
+	out->offset = there->part_offset & CHUNKPLAN_OFFSET_MAX;
 	return true;
 }
 
-static void classify(struct planner *p, uint32_t i, struct blk *place)
+static void classify(struct planner *p, uint32_t i, unsigned part)
 {
+	struct blk *place = p->in->target->part[part];
+	bool blank = p->in->blank && part < BUNDLE_IN_SLOT;
 	const struct bundle_chunk *c = &p->in->index->chunks[i];
 	const struct chunkplan_entry *first = &p->plan.chunk[c->first];
 	struct chunkplan_entry *out = &p->plan.chunk[i];
 
 	if (!place) {
 		out->from = CHUNK_LEFT_OUT;
-	} else if (holds(&p->target, place, c->part_offset, c)) {
+	} else if (!blank && holds(&p->target, place, c->part_offset, c)) {
 		out->from = CHUNK_IN_PLACE;
 	} else if (c->first != i) {
 		*out = *first;
@@ -74,7 +82,7 @@ static int classify_all(struct planner *p)
 		for (uint32_t i = idx->start[part]; i < idx->start[part + 1]; i++) {
 			int r;
 
-			classify(p, i, p->in->target->part[part]);
+			classify(p, i, part);
 			done += idx->chunks[i].length;
 			r = p->in->progress ? p->in->progress(p->in->ctx, done, total) : 0;
 			if (r)

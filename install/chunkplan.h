@@ -26,10 +26,11 @@ enum chunkplan_from {
 	CHUNK_FROMS
 };
 
+/* Of 8 bytes, as there may be very many. */
 struct chunkplan_entry {
-	uint8_t from; /* enum chunkplan_from */
-	uint8_t part; /* CHUNK_SLOT: of the running slot */
-	uint64_t offset; /* CHUNK_SLOT: in that part */
+	uint64_t from : 8; /* enum chunkplan_from */
+	uint64_t part : 8; /* CHUNK_SLOT: of the running slot */
+	uint64_t offset : 48; /* CHUNK_SLOT: in that part; what lies further in is fetched */
 };
 
 struct chunkplan {
@@ -42,6 +43,7 @@ struct chunkplan {
 struct chunkplan_input {
 	const struct bundle_index *index;
 	const struct slot *target;
+	bool blank; /* nothing was ever installed to the slot @target: it is not looked at */
 	const struct slot *running; /* NULL: nothing is taken from it */
 	const struct slotindex *running_index; /* NULL: the same */
 	/* Told about every chunk that was looked at; not 0: the work ends. May be NULL. */

@@ -11,8 +11,11 @@
 #include "install/writer.h"
 #include "lib/base/blk.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/digest.h"
 #include "lib/base/err.h"
 #include "lib/core/bytes.h"
+
+#define ENTRIES_AT_ONCE 200u
 
 /* The boot state in memory, while it is changed. */
 struct change {
@@ -119,6 +122,32 @@ static int clear_descriptor(struct install *in, struct writer *w, struct err *er
 	return r ? slot_failed(in, r, err) : 0;
 }
 
+/* The first @n chunks as they stand in the bundle's index; @sha256 is theirs. */
+static int put_entries(struct install *in, struct writer *w, uint64_t at, uint32_t n,
+		       uint8_t sha256[DIGEST_BYTES])
+{
+	const struct bundle_chunk *c = in->front->index.chunks;
+	uint8_t piece[ENTRIES_AT_ONCE * BUNDLE_ENTRY_BYTES];
+	struct digest *digest = digest_new();
+	int r = digest ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0, some; r == 0 && i < n; i += some) {
+		size_t len;
+
+		some = n - i < ENTRIES_AT_ONCE ? n - i : ENTRIES_AT_ONCE;
+		len = (size_t)some * BUNDLE_ENTRY_BYTES;
+		for (uint32_t k = 0; k < some; k++)
+			bundle_entry_encode(c[i + k].length, c[i + k].hash,
+					    piece + (size_t)k * BUNDLE_ENTRY_BYTES);
+		digest_add(digest, piece, len);
+		r = writer_put(w, at + (uint64_t)i * BUNDLE_ENTRY_BYTES, piece, len);
+	}
+	if (r == 0)
+		digest_take(digest, sha256);
+	digest_free(digest);
+	return r;
+}
+
 /* What a later update takes from this slot; it lives without it where there is no room. */
 static int write_slot_index(struct install *in, struct writer *w, struct err *err)
 {
@@ -126,19 +155,24 @@ static int write_slot_index(struct install *in, struct writer *w, struct err *er
 	uint32_t n = in->front->index.start[BUNDLE_IN_SLOT];
 	struct blk *boot = in->target->part[BUNDLE_UKI];
 	uint64_t at = slotindex_place(boot->size_bytes, m->part[BUNDLE_UKI].bytes, n);
+	uint64_t behind = at + (uint64_t)n * BUNDLE_ENTRY_BYTES;
 	uint64_t part_bytes[BUNDLE_IN_SLOT];
-	_cleanup_free_ uint8_t *bytes = NULL;
+	uint8_t foot[SLOTINDEX_FOOT_BYTES] = { 0 }, sha256[DIGEST_BYTES];
 	int r;
 
 	if (at == 0)
 		return 0;
-	bytes = malloc(slotindex_bytes(n));
-	if (!bytes)
-		return err_oom(err);
 	for (unsigned p = 0; p < BUNDLE_IN_SLOT; p++)
 		part_bytes[p] = m->part[p].bytes;
-	slotindex_encode(in->front->entries, n, part_bytes, bytes);
-	r = put(boot, w, at, bytes, slotindex_bytes(n));
+	writer_begin(w, boot, boot->size_bytes);
+	r = put_entries(in, w, at, n, sha256);
+	if (r == 0)
+		r = writer_put(w, behind, foot, (size_t)(bundle_align(behind) - behind));
+	slotindex_foot_encode(n, part_bytes, sha256, foot);
+	if (r == 0)
+		r = writer_put(w, bundle_align(behind), foot, sizeof(foot));
+	if (r == 0)
+		r = writer_finish(w);
 	return r ? slot_failed(in, r, err) : 0;
 }
 
@@ -168,18 +202,26 @@ static int write_descriptor(struct install *in, struct writer *w, struct err *er
 
 /* ---- all of it -------------------------------------------------------------------- */
 
+static int write_and_verify(struct install *in, struct writer *w, struct err *err)
+{
+	struct verify v;
+	int r = verify_init(&v, in, err);
+
+	if (r == 0)
+		r = write_parts(in, w, &v, err);
+	if (r == 0)
+		r = verify_finish(&v, err);
+	w->written_bytes += v.writer.written_bytes;
+	verify_done(&v);
+	return r;
+}
+
 static int write_slot(struct install *in, struct writer *w, struct err *err)
 {
 	int r = clear_descriptor(in, w, err);
 
 	if (r == 0)
-		r = write_parts(in, w, err);
-	if (r)
-		return r;
-	r = blk_flush(in->target->part[BUNDLE_ROOT]);
-	if (r)
-		return slot_failed(in, r, err);
-	r = verify_parts(in, w, err);
+		r = write_and_verify(in, w, err);
 	if (r == 0)
 		r = write_slot_index(in, w, err);
 	return r ? r : write_descriptor(in, w, err);
@@ -192,7 +234,7 @@ int install_run(struct install *in, struct err *err)
 
 	if (r)
 		return r;
-	if (writer_init(&w, in->window_bytes))
+	if (writer_init(&w, in->window_bytes, in->target->part[BUNDLE_ROOT]->concurrent))
 		return err_oom(err);
 	r = change_state(in, rule_begin, err);
 	if (r == 0)

@@ -6,15 +6,18 @@
  *	1. the boot state says `writing`, stored		the other slot is all there is
  *	2. the slot descriptor is zeroed, flushed		a lost boot state is not rebuilt
  *								with a slot half written
- *	3. UKI, root, signature are written, flushed		nobody looks at them
- *	4. all of it is read back from the medium and
- *	   hashed; the hash tree comes out of that, must
- *	   have the signed root hash, and is written,
- *	   flushed and read back				the same
+ *	3. UKI, root, signature are written, and flushed
+ *	   every few MiB					nobody looks at them
+ *	4. what was flushed is read back from the medium
+ *	   and hashed, while more is written; the hash
+ *	   tree comes out of that, must have the signed
+ *	   root hash, and is written, flushed, read back	the same
  *	5. slot index and slot descriptor are written,
  *	   flushed, read back					a lost boot state is rebuilt with a
  *								slot that is whole
  *	6. the boot state says `ready`, stored			the new version is next
+ * Steps 3 and 4 go on side by side, by threads where the device can be used by several; each
+ * other step begins when all before it is done.
  * Begun again after any cut it finds out by hashing what is there already; there is no
  * journal. The running slot is only read.
  *

@@ -40,18 +40,27 @@ uint64_t slotindex_place(uint64_t partition_bytes, uint64_t uki_bytes, uint32_t 
 void slotindex_encode(const uint8_t *entries, uint32_t n_chunks,
 		      const uint64_t part_bytes[BUNDLE_IN_SLOT], uint8_t *out)
 {
-	uint8_t *foot = out + slotindex_bytes(n_chunks) - SLOTINDEX_FOOT_BYTES;
 	size_t len = (size_t)n_chunks * BUNDLE_ENTRY_BYTES;
+	uint8_t sha256[DIGEST_BYTES];
 
-	assert(n_chunks && n_chunks <= BUNDLE_CHUNKS_MAX);
 	memset(out, 0, slotindex_bytes(n_chunks));
 	memcpy(out, entries, len);
+	digest_bytes(entries, len, sha256);
+	slotindex_foot_encode(n_chunks, part_bytes, sha256,
+			      out + slotindex_bytes(n_chunks) - SLOTINDEX_FOOT_BYTES);
+}
+
+void slotindex_foot_encode(uint32_t n_chunks, const uint64_t part_bytes[BUNDLE_IN_SLOT],
+			   const uint8_t entries_sha256[32], uint8_t foot[SLOTINDEX_FOOT_BYTES])
+{
+	assert(n_chunks && n_chunks <= BUNDLE_CHUNKS_MAX);
+	memset(foot, 0, SLOTINDEX_FOOT_BYTES);
 	memcpy(foot + SLOTINDEX_O_MAGIC, SLOTINDEX_MAGIC, 8);
 	le32_store(foot + SLOTINDEX_O_FORMAT, SLOTINDEX_FORMAT);
 	le32_store(foot + SLOTINDEX_O_CHUNKS, n_chunks);
 	for (unsigned p = 0; p < BUNDLE_IN_SLOT; p++)
 		le64_store(foot + part_bytes_at[p], part_bytes[p]);
-	digest_bytes(entries, len, foot + SLOTINDEX_O_ENTRIES_SHA256);
+	memcpy(foot + SLOTINDEX_O_ENTRIES_SHA256, entries_sha256, DIGEST_BYTES);
 	digest_bytes(foot, SLOTINDEX_O_SEAL, foot + SLOTINDEX_O_SEAL);
 }
 
@@ -71,9 +80,8 @@ bool slotindex_foot_decode(const uint8_t foot[SLOTINDEX_FOOT_BYTES], uint32_t *r
 	return true;
 }
 
-static int by_hash(const void *a, const void *b)
+static int compare(const struct slotindex_chunk *x, const struct slotindex_chunk *y)
 {
-	const struct slotindex_chunk *x = a, *y = b;
 	int r = memcmp(x->hash, y->hash, BUNDLE_HASH_BYTES);
 
 	if (r == 0 && x->length != y->length)
@@ -83,6 +91,35 @@ static int by_hash(const void *a, const void *b)
 	if (r == 0 && x->part_offset != y->part_offset)
 		r = x->part_offset < y->part_offset ? -1 : 1;
 	return r;
+}
+
+/* Let the chunk at @i sink until none of the heap's @n below it is behind it in the order. */
+static void sink(struct slotindex_chunk *heap, uint32_t i, uint32_t n)
+{
+	const struct slotindex_chunk c = heap[i];
+
+	for (uint32_t child; (child = 2 * i + 1) < n; i = child) {
+		if (child + 1 < n && compare(&heap[child], &heap[child + 1]) < 0)
+			child++;
+		if (compare(&c, &heap[child]) >= 0)
+			break;
+		heap[i] = heap[child];
+	}
+	heap[i] = c;
+}
+
+/* In place, which qsort() is not: that would be as much memory again. */
+static void sort(struct slotindex_chunk *chunks, uint32_t n)
+{
+	for (uint32_t i = n / 2; i-- > 0;)
+		sink(chunks, i, n);
+	for (uint32_t end = n; end-- > 1;) {
+		const struct slotindex_chunk last = chunks[0];
+
+		chunks[0] = chunks[end];
+		chunks[end] = last;
+		sink(chunks, 0, end);
+	}
 }
 
 /* False when the chunks do not cover the parts exactly. */
@@ -131,7 +168,7 @@ int slotindex_decode(const uint8_t foot[SLOTINDEX_FOOT_BYTES], const uint8_t *en
 		return -ENOMEM;
 	if (!decode_entries(entries, &idx))
 		return -EBADMSG;
-	qsort(idx.chunks, idx.n_chunks, sizeof(*idx.chunks), by_hash);
+	sort(idx.chunks, idx.n_chunks);
 	*ret = idx;
 	idx.chunks = NULL;
 	return 0;

@@ -72,6 +72,10 @@ uint64_t slotindex_bytes(uint32_t n_chunks);
 void slotindex_encode(const uint8_t *entries, uint32_t n_chunks,
 		      const uint64_t part_bytes[BUNDLE_IN_SLOT], uint8_t *out);
 
+/* The last part of that alone: the foot to @n_chunks entries with this SHA-256. */
+void slotindex_foot_encode(uint32_t n_chunks, const uint64_t part_bytes[BUNDLE_IN_SLOT],
+			   const uint8_t entries_sha256[32], uint8_t foot[SLOTINDEX_FOOT_BYTES]);
+
 /*
  * Look at the foot, the block before the slot descriptor. True, with the number of
  * chunks, when it is one: the entries then are the *ret_n_chunks * BUNDLE_ENTRY_BYTES

@@ -5,122 +5,217 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "install/hashtree.h"
 #include "install/install.h"
-#include "install/writer.h"
 #include "lib/base/blk.h"
-#include "lib/base/cleanup.h"
 #include "lib/base/digest.h"
-#include "lib/base/err.h"
 #include "lib/core/bytes.h"
 
-/* The blocks whose digests fill a block of the hash tree. */
-#define PIECE_BYTES ((size_t)VERITY_FANOUT * VERITY_BLOCK_BYTES)
+#define TREE_WINDOW_BYTES (256u << 10)
+#define TREE_BLOCK_DATA ((uint64_t)VERITY_FANOUT * VERITY_BLOCK_BYTES) /* under one of its blocks */
 
-struct reader {
-	struct install *in;
-	struct digest *digest; /* owned */
-	uint8_t *piece; /* owned; PIECE_BYTES */
-	struct hashtree tree;
-	uint64_t done_bytes, total_bytes;
-};
-
-static int differs(const struct reader *rd, enum bundle_part part, struct err *err)
+static int differs(struct verify *v)
 {
-	return err_set(err, INSTALL_E_READBACK,
+	return err_set(&v->err, INSTALL_E_READBACK,
 		       "slot %s gives back another %s than was written; the disk may be failing",
-		       bs_slot_name(rd->in->target_slot), bundle_part_name(part));
+		       bs_slot_name(v->in->target_slot), bundle_part_name(v->part));
 }
 
-/* Hash the @len bytes of @part at hand; what fills up the part must be zero. */
-static int take_piece(struct reader *rd, enum bundle_part part, uint64_t at, size_t len,
-		      struct err *err)
-{
-	uint64_t left = rd->in->front->manifest.part[part].bytes;
-	size_t hashed;
-	int r = 0;
+/* ---- reading ---------------------------------------------------------------------- */
 
-	left = left > at ? left - at : 0;
-	hashed = left < len ? (size_t)left : len;
-	digest_add(rd->digest, rd->piece, hashed);
-	if (!bytes_are_zero(rd->piece + hashed, len - hashed))
-		return differs(rd, part, err);
-	if (part == BUNDLE_ROOT)
-		r = hashtree_add(&rd->tree, rd->piece, (unsigned)(len / VERITY_BLOCK_BYTES));
-	return r ? err_errno(err, r, "cannot write the hash tree") : 0;
+static int read_piece(void *arg)
+{
+	struct verify_piece *p = arg;
+
+	return blk_read(p->blk, p->at, p->bytes, p->len);
 }
 
-static int read_part(struct reader *rd, enum bundle_part part, struct err *err)
+/* Begin to read what comes at @at. */
+static void read_ahead(struct verify *v, struct verify_piece *p, uint64_t at)
 {
-	const struct bundle_manifest *m = &rd->in->front->manifest;
-	struct blk *blk = rd->in->target->part[part];
-	uint64_t end = slot_part_bytes(m, part);
-	uint8_t sha256[DIGEST_BYTES];
+	p->blk = v->in->target->part[v->part];
+	p->at = at;
+	p->len = v->end - at < VERIFY_PIECE_BYTES ? (size_t)(v->end - at) : VERIFY_PIECE_BYTES;
+	aside_start(&v->ahead, read_piece, p);
+}
 
-	if (!blk)
-		return 0;
-	for (uint64_t at = 0; at < end; at += PIECE_BYTES) {
-		size_t len = end - at < PIECE_BYTES ? (size_t)(end - at) : PIECE_BYTES;
+/* ---- judging ---------------------------------------------------------------------- */
+
+static int grow_tree(struct verify *v, const struct verify_piece *p)
+{
+	for (size_t done = 0, n; done < p->len; done += n) {
+		uint64_t left = TREE_BLOCK_DATA - (p->at + done) % TREE_BLOCK_DATA;
 		int r;
 
-		if (rd->in->stop && *rd->in->stop)
-			return err_set(err, INSTALL_E_STOPPED, "interrupted");
-		r = blk_read(blk, at, rd->piece, len);
+		n = p->len - done < left ? p->len - done : (size_t)left;
+		r = hashtree_add(&v->tree, p->bytes + done, (unsigned)(n / VERITY_BLOCK_BYTES));
 		if (r)
-			return err_errno(err, r, "cannot read the %s back", bundle_part_name(part));
-		r = take_piece(rd, part, at, len, err);
-		if (r)
-			return r;
-		rd->done_bytes += len;
-		if (rd->in->progress)
-			rd->in->progress(rd->in->ctx, INSTALL_CHECK, rd->done_bytes,
-					 rd->total_bytes);
+			return err_errno(&v->err, r, "cannot write the hash tree");
 	}
-	digest_take(rd->digest, sha256);
-	return memcmp(sha256, m->part[part].sha256, sizeof(sha256)) ? differs(rd, part, err) : 0;
+	return 0;
 }
 
-/* The root was read: its tree must be the signed one, and is then durable. */
-static int finish_tree(struct reader *rd, struct err *err)
+/* Hash a piece; what fills up the part must be zero. The root is hashed by its tree. */
+static int take_piece(struct verify *v, const struct verify_piece *p)
 {
-	const struct bundle_manifest *m = &rd->in->front->manifest;
-	uint8_t root[VERITY_HASH_BYTES];
-	int r = hashtree_finish(&rd->tree, m->salt, m->salt_len, m->uuid, root);
+	uint64_t left = v->in->front->manifest.part[v->part].bytes;
+	size_t hashed;
 
-	if (r == 0)
-		r = blk_flush(rd->tree.blk);
+	if (v->part == BUNDLE_ROOT)
+		return grow_tree(v, p);
+	left = left > p->at ? left - p->at : 0;
+	hashed = left < p->len ? (size_t)left : p->len;
+	digest_add(v->digest, p->bytes, hashed);
+	return bytes_are_zero(p->bytes + hashed, p->len - hashed) ? 0 : differs(v);
+}
+
+/* The last piece of a part was taken. */
+static int judge_part(struct verify *v)
+{
+	const struct bundle_manifest *m = &v->in->front->manifest;
+	uint8_t sha256[DIGEST_BYTES];
+
+	if (v->part == BUNDLE_ROOT)
+		return 0;
+	digest_take(v->digest, sha256);
+	return memcmp(sha256, m->part[v->part].sha256, sizeof(sha256)) ? differs(v) : 0;
+}
+
+static int check_pieces(struct verify *v)
+{
+	unsigned which = 0;
+	int r = 0;
+
+	read_ahead(v, &v->piece[which], v->at);
+	while (r == 0 && v->at < v->end) {
+		const struct verify_piece *p = &v->piece[which];
+
+		r = aside_wait(&v->ahead);
+		if (r)
+			return err_errno(&v->err, r, "cannot read the %s back",
+					 bundle_part_name(v->part));
+		if (v->in->stop && *v->in->stop)
+			return err_set(&v->err, INSTALL_E_STOPPED, "interrupted");
+		which = !which;
+		if (p->at + p->len < v->end)
+			read_ahead(v, &v->piece[which], p->at + p->len);
+		r = take_piece(v, p);
+		v->at = p->at + p->len;
+		v->done_bytes += p->len;
+	}
+	/* Nothing is read into what may be released. */
+	(void)aside_wait(&v->ahead);
+	return r;
+}
+
+/* [at, end) of the part at hand. */
+static int check(void *arg)
+{
+	struct verify *v = arg;
+	int r = blk_flush(v->in->target->part[v->part]);
+
+	if (r)
+		return err_errno(&v->err, r, "cannot write slot %s",
+				 bs_slot_name(v->in->target_slot));
+	r = check_pieces(v);
+	if (r == 0 && v->end == slot_part_bytes(&v->in->front->manifest, v->part))
+		r = judge_part(v);
+	return r;
+}
+
+/* ---- the calls -------------------------------------------------------------------- */
+
+static int wait_for_check(struct verify *v, struct err *err)
+{
+	int r = aside_wait(&v->aside);
+
+	return r ? err_set(err, r, "%s", v->err.text) : 0;
+}
+
+int verify_upto(struct verify *v, enum bundle_part part, uint64_t end, struct err *err)
+{
+	int r = wait_for_check(v, err);
+
+	if (r)
+		return r;
+	if (part != v->part)
+		v->at = 0;
+	v->part = part;
+	v->end = end;
+	if (v->at < end)
+		aside_start(&v->aside, check, v);
+	return 0;
+}
+
+/* The tree must be the signed one, and is then durable. */
+static int finish_tree(struct verify *v, struct err *err)
+{
+	const struct bundle_manifest *m = &v->in->front->manifest;
+	uint8_t root[VERITY_HASH_BYTES];
+	int r = hashtree_finish(&v->tree, m->salt, m->salt_len, m->uuid, root);
+
 	if (r)
 		return err_errno(err, r, "cannot write the hash tree");
 	if (memcmp(root, m->root_hash, sizeof(root)))
 		return err_set(err, INSTALL_E_READBACK,
 			       "the root in slot %s does not have the signed root hash",
-			       bs_slot_name(rd->in->target_slot));
-	return read_part(rd, BUNDLE_VERITY, err);
+			       bs_slot_name(v->in->target_slot));
+	r = verify_upto(v, BUNDLE_VERITY, slot_part_bytes(m, BUNDLE_VERITY), err);
+	return r ? r : wait_for_check(v, err);
 }
 
-static int read_all(struct reader *rd, struct writer *w, struct err *err)
+static void tell(struct verify *v)
 {
-	const struct bundle_manifest *m = &rd->in->front->manifest;
-	int r = hashtree_init(&rd->tree, m->part[BUNDLE_ROOT].bytes, m->salt, m->salt_len,
-			      rd->in->target->part[BUNDLE_VERITY], w);
+	if (v->in->progress)
+		v->in->progress(v->in->ctx, INSTALL_CHECK, v->done_bytes, v->total_bytes);
+}
 
+int verify_finish(struct verify *v, struct err *err)
+{
+	int r = wait_for_check(v, err);
+
+	if (r)
+		return r;
+	tell(v);
+	r = finish_tree(v, err);
+	if (r == 0)
+		tell(v);
+	return r;
+}
+
+int verify_init(struct verify *v, struct install *in, struct err *err)
+{
+	const struct bundle_manifest *m = &in->front->manifest;
+	struct blk *verity = in->target->part[BUNDLE_VERITY];
+	size_t window = in->window_bytes ? in->window_bytes : TREE_WINDOW_BYTES;
+	int r;
+
+	*v = (struct verify){ .in = in, .part = BUNDLE_PARTS, .digest = digest_new() };
+	v->piece[0].bytes = aligned_alloc(VERITY_BLOCK_BYTES, VERIFY_PIECE_BYTES);
+	v->piece[1].bytes = aligned_alloc(VERITY_BLOCK_BYTES, VERIFY_PIECE_BYTES);
+	if (!v->digest || !v->piece[0].bytes || !v->piece[1].bytes ||
+	    writer_init(&v->writer, window, false))
+		return err_oom(err);
+	r = hashtree_init(&v->tree, m->part[BUNDLE_ROOT].bytes, m->salt, m->salt_len, verity,
+			  &v->writer);
 	if (r)
 		return err_errno(err, r, "cannot make a hash tree");
 	for (unsigned p = 0; p < BUNDLE_PARTS; p++)
-		if (rd->in->target->part[p])
-			rd->total_bytes += slot_part_bytes(m, (enum bundle_part)p);
-	for (unsigned p = 0; r == 0 && p < BUNDLE_CARRIED; p++)
-		r = read_part(rd, (enum bundle_part)p, err);
-	return r ? r : finish_tree(rd, err);
+		if (in->target->part[p])
+			v->total_bytes += slot_part_bytes(m, (enum bundle_part)p);
+	if (verity->concurrent) {
+		aside_init(&v->aside);
+		aside_init(&v->ahead);
+	}
+	return 0;
 }
 
-int verify_parts(struct install *in, struct writer *w, struct err *err)
+void verify_done(struct verify *v)
 {
-	_cleanup_free_ uint8_t *piece = aligned_alloc(VERITY_BLOCK_BYTES, PIECE_BYTES);
-	struct reader rd = { .in = in, .piece = piece, .digest = digest_new() };
-	int r = piece && rd.digest ? read_all(&rd, w, err) : err_oom(err);
-
-	hashtree_done(&rd.tree);
-	digest_free(rd.digest);
-	return r;
+	aside_done(&v->aside);
+	aside_done(&v->ahead);
+	hashtree_done(&v->tree);
+	writer_done(&v->writer);
+	digest_free(v->digest);
+	free(v->piece[0].bytes);
+	free(v->piece[1].bytes);
 }

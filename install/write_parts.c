@@ -9,21 +9,31 @@
 #include "install/install.h"
 #include "install/look.h"
 #include "install/source.h"
+#include "install/verify_parts.h"
 #include "install/writer.h"
 #include "lib/base/blk.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/digest.h"
 #include "lib/base/err.h"
+#include "verity/sha256mb.h"
 
 /* Neighbours are asked for together, up to this: it is also what a retry may repeat. */
 #define REQUEST_MAX (UINT64_C(8) << 20)
 
+/* Chunks that are fetched and hashed together. */
+#define RUN_CHUNKS_MAX 64u
+/* So many windows are flushed and read back at a time. */
+#define WINDOWS_AT_ONCE 16u
+
 struct parts {
 	struct install *in;
 	struct writer *writer;
+	struct verify *verify;
 	struct look running;
 	uint8_t *chunk; /* owned; BUNDLE_CHUNK_MAX */
 	uint32_t asked; /* chunks before it were asked for, as far as they are fetched */
 	uint64_t done_bytes;
+	uint64_t handed_on; /* of the part at hand, to be read back */
 };
 
 static const struct bundle_chunk *chunk_of(const struct parts *p, uint32_t i)
@@ -64,12 +74,13 @@ static int request_ahead(struct parts *p, struct err *err)
 	return r;
 }
 
-static int fetch(struct parts *p, const struct bundle_chunk *c, struct err *err)
+/* From the source: @len bytes of what was asked for. */
+static int fetch(struct parts *p, uint8_t *to, size_t len, struct err *err)
 {
 	int r = request_ahead(p, err);
 
 	if (r == 0)
-		r = source_read(p->in->source, p->chunk, c->length, err);
+		r = source_read(p->in->source, to, len, err);
 	if (r == -EINTR)
 		return INSTALL_E_STOPPED;
 	return r ? INSTALL_E_SOURCE : 0;
@@ -100,15 +111,28 @@ static int copy(struct parts *p, uint32_t i, const struct bundle_chunk *c, struc
 	return r ? err_errno(err, r, "cannot read what is there already") : 0;
 }
 
-static int check_chunk(struct parts *p, enum chunkplan_from from, const struct bundle_chunk *c,
-		       struct err *err)
+/* How many of the @n chunks from @i on, which lie at @bytes, are what they should be. */
+static uint32_t count_good(const struct parts *p, uint32_t i, uint32_t n, const uint8_t *bytes)
 {
-	uint8_t hash[BUNDLE_HASH_BYTES];
+	struct sha256mb_message m[RUN_CHUNKS_MAX] = { { NULL, 0 } };
+	uint8_t hash[RUN_CHUNKS_MAX][DIGEST_BYTES];
 
-	bundle_hash(p->chunk, c->length, hash);
-	if (!memcmp(hash, c->hash, sizeof(hash)))
-		return 0;
-	if (from == CHUNK_FETCH)
+	for (uint32_t k = 0; k < n; k++) {
+		m[k] = (struct sha256mb_message){ bytes, chunk_of(p, i + k)->length };
+		bytes += m[k].len;
+	}
+	sha256mb_hash_each(NULL, m, n, hash);
+	for (uint32_t k = 0; k < n; k++)
+		if (memcmp(hash[k], chunk_of(p, i + k)->hash, BUNDLE_HASH_BYTES))
+			return k;
+	return n;
+}
+
+static int bad_chunk(const struct parts *p, uint32_t i, struct err *err)
+{
+	const struct bundle_chunk *c = chunk_of(p, i);
+
+	if (p->in->plan->chunk[i].from == CHUNK_FETCH)
 		return err_set(err, INSTALL_E_DAMAGED,
 			       "the bundle is damaged: %u bytes from byte %" PRIu64
 			       " on are not the signed ones",
@@ -117,30 +141,103 @@ static int check_chunk(struct parts *p, enum chunkplan_from from, const struct b
 		       "what was to be copied on this machine has changed meanwhile; try again");
 }
 
+static int write_failed(const struct parts *p, int r, struct err *err)
+{
+	return err_errno(err, r, "cannot write slot %s", bs_slot_name(p->in->target_slot));
+}
+
+/* The neighbours from @i on that are fetched and fit the writer's window: they go there in one. */
+static uint32_t run_of(const struct parts *p, uint32_t i, uint32_t end, size_t *ret_len)
+{
+	size_t left = writer_left(p->writer, chunk_of(p, i)->part_offset), len = 0;
+	uint32_t n = 0;
+
+	for (; n < RUN_CHUNKS_MAX && i + n < end; n++) {
+		if (p->in->plan->chunk[i + n].from != CHUNK_FETCH ||
+		    chunk_of(p, i + n)->length > left - len)
+			break;
+		len += chunk_of(p, i + n)->length;
+	}
+	*ret_len = len;
+	return n;
+}
+
+/* Fetch a run into the window, where it counts as far as it is good. */
+static int put_run(struct parts *p, uint32_t i, uint32_t n, size_t len, struct err *err)
+{
+	uint64_t offset = chunk_of(p, i)->part_offset;
+	uint32_t good;
+	uint8_t *to;
+	int r = writer_room(p->writer, offset, len, &to);
+
+	if (r)
+		return write_failed(p, r, err);
+	r = fetch(p, to, len, err);
+	if (r)
+		return r;
+	good = count_good(p, i, n, to);
+	if (good < n)
+		len = (size_t)(chunk_of(p, i + good)->part_offset - offset);
+	writer_take(p->writer, offset, len);
+	p->done_bytes += len;
+	return good < n ? bad_chunk(p, i + good, err) : 0;
+}
+
+/* One that lies across two windows, or is on this machine. */
 static int put_chunk(struct parts *p, uint32_t i, struct err *err)
 {
-	enum chunkplan_from from = p->in->plan->chunk[i].from;
 	const struct bundle_chunk *c = chunk_of(p, i);
+	int r = p->in->plan->chunk[i].from == CHUNK_FETCH ? fetch(p, p->chunk, c->length, err) :
+							    copy(p, i, c, err);
+
+	if (r)
+		return r;
+	if (count_good(p, i, 1, p->chunk) == 0)
+		return bad_chunk(p, i, err);
+	r = writer_put(p->writer, c->part_offset, p->chunk, c->length);
+	if (r)
+		return write_failed(p, r, err);
+	p->done_bytes += c->length;
+	return 0;
+}
+
+/* The chunk @i, and those before @end that go with it; *ret_n is how many. */
+static int put_next(struct parts *p, uint32_t i, uint32_t end, uint32_t *ret_n, struct err *err)
+{
+	enum chunkplan_from from = p->in->plan->chunk[i].from;
+	uint32_t n;
+	size_t len;
 	int r;
 
+	*ret_n = 1;
 	if (p->in->stop && *p->in->stop)
 		return err_set(err, INSTALL_E_STOPPED, "interrupted");
 	if (from == CHUNK_IN_PLACE || from == CHUNK_LEFT_OUT)
 		return 0;
-	r = from == CHUNK_FETCH ? fetch(p, c, err) : copy(p, i, c, err);
-	if (r == 0)
-		r = check_chunk(p, from, c, err);
+	n = run_of(p, i, end, &len);
+	r = n ? put_run(p, i, n, len, err) : put_chunk(p, i, err);
 	if (r)
 		return r;
-	r = writer_put(p->writer, c->part_offset, p->chunk, c->length);
-	if (r)
-		return err_errno(err, r, "cannot write slot %s",
-				 bs_slot_name(p->in->target_slot));
-	p->done_bytes += c->length;
+	*ret_n = n ? n : 1;
 	if (p->in->progress)
 		p->in->progress(p->in->ctx, INSTALL_WRITE, p->done_bytes,
 				chunkplan_write_bytes(p->in->plan));
 	return 0;
+}
+
+/* Let what was written be read back, as soon as it is worth a flush. */
+static int hand_on(struct parts *p, enum bundle_part part, struct err *err)
+{
+	struct writer *w = p->writer;
+	int r;
+
+	if (!w->len || w->start - p->handed_on < (uint64_t)WINDOWS_AT_ONCE * w->window_bytes)
+		return 0;
+	r = writer_wait(w);
+	if (r)
+		return write_failed(p, r, err);
+	p->handed_on = w->start;
+	return verify_upto(p->verify, part, p->handed_on, err);
 }
 
 static int write_part(struct parts *p, enum bundle_part part, struct err *err)
@@ -153,8 +250,12 @@ static int write_part(struct parts *p, enum bundle_part part, struct err *err)
 	if (!p->in->target->part[part])
 		return 0;
 	writer_begin(p->writer, p->in->target->part[part], end);
-	for (uint32_t i = idx->start[part]; r == 0 && i < idx->start[part + 1]; i++)
-		r = put_chunk(p, i, err);
+	p->handed_on = 0;
+	for (uint32_t i = idx->start[part], n; r == 0 && i < idx->start[part + 1]; i += n) {
+		r = put_next(p, i, idx->start[part + 1], &n, err);
+		if (r == 0)
+			r = hand_on(p, part, err);
+	}
 	if (r) {
 		/* What came so far is checked, and need not come again; the reason stands. */
 		(void)writer_finish(p->writer);
@@ -164,13 +265,15 @@ static int write_part(struct parts *p, enum bundle_part part, struct err *err)
 	r = writer_put(p->writer, bytes, p->chunk, (size_t)(end - bytes));
 	if (r == 0)
 		r = writer_finish(p->writer);
-	return r ? err_errno(err, r, "cannot write slot %s", bs_slot_name(p->in->target_slot)) : 0;
+	if (r)
+		return write_failed(p, r, err);
+	return verify_upto(p->verify, part, end, err);
 }
 
-int write_parts(struct install *in, struct writer *w, struct err *err)
+int write_parts(struct install *in, struct writer *w, struct verify *v, struct err *err)
 {
 	_cleanup_free_ uint8_t *chunk = aligned_alloc(BUNDLE_BLOCK_BYTES, BUNDLE_CHUNK_MAX);
-	struct parts p = { .in = in, .writer = w, .chunk = chunk };
+	struct parts p = { .in = in, .writer = w, .verify = v, .chunk = chunk };
 	int r = chunk ? look_init(&p.running) : -ENOMEM;
 
 	if (r)

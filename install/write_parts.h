@@ -4,9 +4,13 @@
 
 struct err;
 struct install;
+struct verify;
 struct writer;
 
-/* 0, an enum install_error, or a negative errno. Flushes nothing. */
-int write_parts(struct install *in, struct writer *w, struct err *err);
+/*
+ * What was written goes to @v, part by part and large parts piece by piece. 0, an enum
+ * install_error (also of what @v found) or a negative errno.
+ */
+int write_parts(struct install *in, struct writer *w, struct verify *v, struct err *err);
 
 #endif

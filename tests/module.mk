@@ -42,7 +42,10 @@ $(replay_bin): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/t
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $(O)/obj/tests/fuzz/fuzz_$*.o $(O)/obj/tests/fuzz/replay.o $(LIBS) -o $@
 
 # The devices and bundles that the cases in tests/slotctl are about.
-slotctl_tools := $(O)/tests/slotctl/device $(O)/tests/slotctl/bundle
+slotctl_tools := $(addprefix $(O)/tests/slotctl/,device bundle crowded_device crowded_bundle)
+$(O)/obj/tests/slotctl/crowded_%.o: tests/slotctl/%.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(HOST_CFLAGS) -DCROWDED -MMD -MP -MF $@.d -c $< -o $@
 $(slotctl_tools): $(O)/%: $(O)/obj/%.o $(LIB_INSTALL) $(LIB_VERITY) $(LIB_BASE) $(LIB_CORE)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lcrypto -o $@
@@ -81,7 +84,7 @@ check_cmds = $(unit_bin) $(foreach t,$(tidy),tests/tidy/$(t)) \
 	$(foreach n,$(fuzz_name),'$(O)/tests/fuzz/replay_$(n) tests/fuzz/corpus/$(n)') \
 	'tests/tidy/manuals.sh $(O)' 'tests/tidy/freestanding.sh $(O)' 'tests/cli/run $(O)/kiln' \
 	'tests/report/reports.sh $(O)' 'tests/fetch/faults.py $(O)/kiln-fetch' \
-	'tests/fetch/install.py $(O)' 'tests/cli/run $(O)/slotctl $(sort $(wildcard tests/slotctl/*.test))'
+	'tests/fetch/install.py $(O)' 'tests/slotctl/memory.py $(O)' 'tests/cli/run $(O)/slotctl $(sort $(wildcard tests/slotctl/*.test))'
 
 #: make check        the quick loop: units, models, fuzz corpora, manuals, style
 check: all man $(unit_bin) $(replay_bin) $(O)/tests/report/sample $(slotctl_tools)
@@ -183,13 +186,14 @@ promise_cmds = \
 
 #: make bench        figures against the peer tools, as ratios of medians
 bench:
-	$(Q)./setup test
+	$(Q)./setup bench
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/bench/verity.sh $(O)
 	$(Q)tests/bench/bake.sh $(O) recipes/demo.yaml
 	$(Q)tests/bench/bundle.sh $(O) recipes/demo.yaml
 	$(Q)$(MAKE) --no-print-directory $(O)/bake/demo.stamp
 	$(Q)tests/bench/provision.sh $(O) $(demo_disk)
+	$(Q)tests/bench/install.sh $(O) $(demo_dir)
 
 # ---- for developers -----------------------------------------------------------
 #: make fuzz         every parser for SECONDS=30 each, with clang

@@ -271,6 +271,7 @@ static int open_slots(struct install_job *job, struct err *err)
 int install_job_plan(struct install_job *job, struct err *err)
 {
 	struct chunkplan_input in = { .index = &job->front.index, .target = &job->target,
+				      .blank = job->dev.bs.slot[job->slot].status == BS_EMPTY,
 				      .running = &job->running, .progress = plan_progress,
 				      .ctx = job };
 	int64_t start = run_now_ms();
@@ -285,6 +286,8 @@ int install_job_plan(struct install_job *job, struct err *err)
 		return ends(job, EXIT_REFUSED, bundle_error_name(r));
 	in.running_index = job->has_index ? &job->index : NULL;
 	r = chunkplan_make(&in, &job->plan, err);
+	/* The plan has what it said: nobody asks it again, and it may be large. */
+	slotindex_done(&job->index);
 	if (job->report)
 		report_end(job->report);
 	job->plan_ms = (uint64_t)(run_now_ms() - start);

@@ -47,11 +47,12 @@ const struct sha256mb_kernel *sha256mb_select(const char *name)
 	return NULL;
 }
 
+static const uint32_t initial[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+				     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
+
 void sha256mb_init(struct sha256mb *mb, const uint8_t *prefix, size_t prefix_len,
 		   const struct sha256mb_kernel *kernel)
 {
-	static const uint32_t initial[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-					     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
 	size_t whole = prefix_len / 64;
 
 	assert(prefix_len <= SHA256MB_PREFIX_MAX);
@@ -133,4 +134,90 @@ void sha256mb_hash(const struct sha256mb *mb, const uint8_t *data, size_t len, s
 	assert(len >= 64 && len % 64 == 0);
 	for (size_t i = 0; i < n; i += lanes)
 		hash_group(mb, data + i * len, len, n - i < lanes ? n - i : lanes, digests + i);
+}
+
+/* ---- messages of any length ---- */
+
+/* A lane and the message in it: its whole blocks, then its edge with the padding. */
+struct lane {
+	const uint8_t *at;
+	size_t blocks; /* left of the blocks or of the edge */
+	size_t message; /* SIZE_MAX: none */
+	bool in_edge;
+	uint8_t edge[128];
+};
+
+static void begin_edge(struct lane *l, const struct sha256mb_message *m)
+{
+	size_t left = m->len % 64;
+	uint64_t bits = (uint64_t)m->len * 8;
+
+	l->blocks = left + 9 <= 64 ? 1 : 2;
+	memset(l->edge, 0, sizeof(l->edge));
+	if (left)
+		memcpy(l->edge, m->data + m->len - left, left);
+	l->edge[left] = 0x80;
+	for (unsigned i = 0; i < 8; i++)
+		l->edge[l->blocks * 64 - 1 - i] = (uint8_t)(bits >> (8 * i));
+	l->at = l->edge;
+	l->in_edge = true;
+}
+
+/* Make the lane one with blocks to run, of its message or the next. False: there is no more. */
+static bool feed(struct lane *l, uint32_t state[8], const struct sha256mb_message *m, size_t n,
+		 size_t *next, uint8_t (*digests)[32])
+{
+	while (l->blocks == 0) {
+		if (l->message != SIZE_MAX && !l->in_edge) {
+			begin_edge(l, &m[l->message]);
+			return true;
+		}
+		if (l->message != SIZE_MAX)
+			put_digest(state, digests[l->message]);
+		l->message = *next < n ? (*next)++ : SIZE_MAX;
+		if (l->message == SIZE_MAX)
+			return false;
+		memcpy(state, initial, sizeof(initial));
+		l->at = m[l->message].data;
+		l->blocks = m[l->message].len / 64;
+		l->in_edge = false;
+	}
+	return true;
+}
+
+void sha256mb_hash_each(const struct sha256mb_kernel *kernel, const struct sha256mb_message *m,
+			size_t n, uint8_t (*digests)[32])
+{
+	uint32_t state[SHA256MB_LANES_MAX][8] = { { 0 } };
+	const uint8_t *data[SHA256MB_LANES_MAX];
+	struct lane lane[SHA256MB_LANES_MAX];
+	size_t next = 0;
+
+	if (!kernel)
+		kernel = sha256mb_select(NULL);
+	for (unsigned i = 0; i < kernel->lanes; i++)
+		lane[i] = (struct lane){ .message = SIZE_MAX };
+	for (;;) {
+		const struct lane *busy = NULL;
+		size_t run = SIZE_MAX;
+
+		for (unsigned i = 0; i < kernel->lanes; i++) {
+			if (!feed(&lane[i], state[i], m, n, &next, digests))
+				continue;
+			busy = &lane[i];
+			run = lane[i].blocks < run ? lane[i].blocks : run;
+		}
+		if (!busy)
+			return;
+		/* A lane without a message runs along with another's. */
+		for (unsigned i = 0; i < kernel->lanes; i++)
+			data[i] = lane[i].blocks ? lane[i].at : busy->at;
+		kernel->run(state, data, run);
+		for (unsigned i = 0; i < kernel->lanes; i++) {
+			if (!lane[i].blocks)
+				continue;
+			lane[i].at += run * 64;
+			lane[i].blocks -= run;
+		}
+	}
 }

@@ -57,4 +57,17 @@ void sha256mb_init(struct sha256mb *mb, const uint8_t *prefix, size_t prefix_len
 void sha256mb_hash(const struct sha256mb *mb, const uint8_t *data, size_t len, size_t n,
 		   uint8_t (*digests)[32]);
 
+/* One of messages of any length. */
+struct sha256mb_message {
+	const uint8_t *data;
+	size_t len;
+};
+
+/*
+ * digests[i] = SHA-256(m[i]) for @n messages, by @kernel, an available one; NULL takes the
+ * best. A lane that is done with a message takes the next one.
+ */
+void sha256mb_hash_each(const struct sha256mb_kernel *kernel, const struct sha256mb_message *m,
+			size_t n, uint8_t (*digests)[32]);
+
 #endif

@@ -154,6 +154,7 @@ int blk_from_fd(int fd, bool writable, struct blk **ret, struct err *err)
 	f->blk.size_bytes = size;
 	f->blk.sector_bytes = fd_sector_bytes(fd);
 	f->blk.read_only = !writable;
+	f->blk.concurrent = true;
 	f->fd = TAKE_FD(owned);
 	*ret = &f->blk;
 	return 0;
@@ -290,6 +291,7 @@ int blk_new_window(struct blk *parent, uint64_t offset_bytes, uint64_t len, stru
 	w->blk.size_bytes = len;
 	w->blk.sector_bytes = parent->sector_bytes;
 	w->blk.read_only = parent->read_only;
+	w->blk.concurrent = parent->concurrent;
 	w->parent = parent;
 	w->offset_bytes = offset_bytes;
 	*ret = &w->blk;

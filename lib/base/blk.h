@@ -34,6 +34,7 @@ struct blk {
 	uint64_t size_bytes;
 	uint32_t sector_bytes; /* logical: 512 or 4096 */
 	bool read_only; /* writes give -EROFS */
+	bool concurrent; /* several threads may be in its calls at once */
 };
 
 /* Open @path (a file or block device, O_CLOEXEC); @writable: for writing too. */

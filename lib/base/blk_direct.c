@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ struct blk_direct {
 	struct blk *file; /* the same fd, owned: size, sectors, plain flush */
 	int fd; /* file's */
 	bool direct;
+	pthread_mutex_t bouncing;
 	uint8_t *bounce;
 };
 
@@ -33,13 +35,10 @@ static bool is_aligned(uint64_t offset_bytes, const void *data, size_t len)
 	return offset_bytes % BLOCK == 0 && (uintptr_t)data % BLOCK == 0 && len % BLOCK == 0;
 }
 
-static int direct_read(struct blk *b, uint64_t offset_bytes, void *data, size_t len)
+static int bounce_read(struct blk_direct *d, uint64_t offset_bytes, void *data, size_t len)
 {
-	struct blk_direct *d = (struct blk_direct *)b;
 	uint8_t *to = data;
 
-	if (!d->direct || is_aligned(offset_bytes, data, len))
-		return io_pread_all(d->fd, data, len, offset_bytes);
 	while (len > 0) {
 		uint64_t first = offset_bytes / BLOCK * BLOCK;
 		size_t skip = (size_t)(offset_bytes - first), n;
@@ -48,8 +47,8 @@ static int direct_read(struct blk *b, uint64_t offset_bytes, void *data, size_t 
 
 		if (wanted > BOUNCE_BYTES)
 			wanted = BOUNCE_BYTES;
-		if (wanted > b->size_bytes - first) /* the end may be no whole block */
-			wanted = (size_t)(b->size_bytes - first);
+		if (wanted > d->blk.size_bytes - first) /* the end may be no whole block */
+			wanted = (size_t)(d->blk.size_bytes - first);
 		r = io_pread_all(d->fd, d->bounce, wanted, first);
 		if (r)
 			return r;
@@ -62,15 +61,23 @@ static int direct_read(struct blk *b, uint64_t offset_bytes, void *data, size_t 
 	return 0;
 }
 
-static int direct_write(struct blk *b, uint64_t offset_bytes, const void *data, size_t len)
+static int direct_read(struct blk *b, uint64_t offset_bytes, void *data, size_t len)
 {
 	struct blk_direct *d = (struct blk_direct *)b;
-	const uint8_t *from = data;
+	int r;
 
 	if (!d->direct || is_aligned(offset_bytes, data, len))
-		return io_pwrite_all(d->fd, data, len, offset_bytes);
-	if (offset_bytes % BLOCK || len % BLOCK)
-		return -EINVAL;
+		return io_pread_all(d->fd, data, len, offset_bytes);
+	pthread_mutex_lock(&d->bouncing);
+	r = bounce_read(d, offset_bytes, data, len);
+	pthread_mutex_unlock(&d->bouncing);
+	return r;
+}
+
+static int bounce_write(struct blk_direct *d, uint64_t offset_bytes, const void *data, size_t len)
+{
+	const uint8_t *from = data;
+
 	for (size_t n; len > 0; from += n, offset_bytes += n, len -= n) {
 		int r;
 
@@ -81,6 +88,21 @@ static int direct_write(struct blk *b, uint64_t offset_bytes, const void *data, 
 			return r;
 	}
 	return 0;
+}
+
+static int direct_write(struct blk *b, uint64_t offset_bytes, const void *data, size_t len)
+{
+	struct blk_direct *d = (struct blk_direct *)b;
+	int r;
+
+	if (!d->direct || is_aligned(offset_bytes, data, len))
+		return io_pwrite_all(d->fd, data, len, offset_bytes);
+	if (offset_bytes % BLOCK || len % BLOCK)
+		return -EINVAL;
+	pthread_mutex_lock(&d->bouncing);
+	r = bounce_write(d, offset_bytes, data, len);
+	pthread_mutex_unlock(&d->bouncing);
+	return r;
 }
 
 static int direct_flush(struct blk *b)
@@ -98,6 +120,7 @@ static void direct_free(struct blk *b)
 	struct blk_direct *d = (struct blk_direct *)b;
 
 	blk_free(d->file);
+	pthread_mutex_destroy(&d->bouncing);
 	free(d->bounce);
 	free(d);
 }
@@ -134,6 +157,7 @@ int blk_open_direct(const char *path, bool writable, struct blk **ret, struct er
 	d->blk.class = &direct_class;
 	d->fd = fd;
 	d->direct = direct;
+	pthread_mutex_init(&d->bouncing, NULL);
 	d->bounce = aligned_alloc(BLOCK, BOUNCE_BYTES);
 	if (!d->bounce) {
 		direct_free(&d->blk);

@@ -8,6 +8,8 @@
  *
  * SAMPLES and AGAIN scale it for the mutants' sake.
  */
+#include <pthread.h>
+
 #include "tests/crash/install_world.h"
 
 #ifndef SAMPLES
@@ -18,6 +20,7 @@
 
 #define WINDOW (4 * BLOCK) /* small writes, so that there are many places */
 #define STATES_MIN 100000u
+#define WRITE_US 2000
 
 static uint64_t n_states, n_old, n_new, most_in_place;
 static uint8_t *base, *disk_now; /* flushed; with some of what was not */
@@ -182,6 +185,69 @@ static void into_an_empty_slot(void **state)
 	cut_everywhere(false, "into an empty slot");
 }
 
+/* In front of the disk: for several threads, and each write takes a while. */
+struct shared {
+	struct blk blk;
+	struct blk *disk;
+	pthread_mutex_t lock;
+};
+
+static int shared_read(struct blk *b, uint64_t offset_bytes, void *data, size_t len)
+{
+	struct shared *s = (struct shared *)b;
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	r = blk_read(s->disk, offset_bytes, data, len);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+static int shared_write(struct blk *b, uint64_t offset_bytes, const void *data, size_t len)
+{
+	struct shared *s = (struct shared *)b;
+	int r;
+
+	usleep(WRITE_US);
+	pthread_mutex_lock(&s->lock);
+	r = blk_write(s->disk, offset_bytes, data, len);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+static int shared_flush(struct blk *b)
+{
+	struct shared *s = (struct shared *)b;
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	r = blk_flush(s->disk);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+static const struct blk_class shared_class = { .read = shared_read, .write = shared_write, .flush = shared_flush };
+
+/* What is written and read back by threads is what was meant, and a cut finds no other states. */
+static void by_several_threads(void **state)
+{
+	static uint8_t start[DISK_BYTES];
+	struct shared shared = { .disk = new_machine(true), .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct update u = { .window_bytes = WINDOW };
+	size_t reported;
+
+	(void)state;
+	shared.blk = *shared.disk;
+	shared.blk.class = &shared_class;
+	shared.blk.concurrent = true;
+	memcpy(start, blk_record_bytes(shared.disk), DISK_BYTES);
+	if (update(&shared.blk, 0, &u))
+		fail_msg("%s", err.text);
+	blk_record_events(shared.disk, &reported);
+	for_each_cut(shared.disk, start, reported, SAMPLES, "by several threads", NULL);
+	blk_free(shared.disk);
+}
+
 static void enough_was_seen(void **state)
 {
 	(void)state;
@@ -199,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(over_an_older_version),
 		cmocka_unit_test(into_an_empty_slot),
+		cmocka_unit_test(by_several_threads),
 		cmocka_unit_test(enough_was_seen),
 	};
 

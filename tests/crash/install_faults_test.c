@@ -74,9 +74,9 @@ static void a_write_fails(void **state)
 static void a_flush_fails(void **state)
 {
 	(void)state;
-	/* Begin, descriptor, parts, tree, descriptor, commit. */
-	assert_int_equal(fail_each(BLK_FAULT_FLUSH, false, "flush"), 6);
-	assert_int_equal(fail_each(BLK_FAULT_FLUSH, true, "flushes from"), 6);
+	/* Begin, descriptor, UKI, root (it takes three), signature, tree, descriptor, commit. */
+	assert_int_equal(fail_each(BLK_FAULT_FLUSH, false, "flush"), 10);
+	assert_int_equal(fail_each(BLK_FAULT_FLUSH, true, "flushes from"), 10);
 }
 
 /* What cannot be read while it is planned is fetched; later on a read that fails is a failure. */

@@ -52,6 +52,7 @@ struct version {
 	size_t verity_bytes;
 	uint8_t root_hash[32], uki_sha256[32];
 	struct bundle_front front;
+	uint8_t *entries;
 	uint8_t data[UKI_BYTES + ROOT_BYTES + SIGFILE_BYTES + SELECTOR_BYTES];
 	size_t data_bytes;
 	uint8_t slot[SLOT_ROOM]; /* a slot that holds it, wholly */
@@ -175,7 +176,7 @@ static void make_bundle(struct version *v, unsigned id)
 	m->index.bytes = entries.len;
 	digest_bytes(entries.data, entries.len, m->index.sha256);
 	assert_int_equal(bundle_index_decode((uint8_t *)entries.data, m, &v->front.index, &err), 0);
-	v->front.entries = (uint8_t *)entries.data;
+	v->entries = (uint8_t *)entries.data;
 	v->front.offsets = (struct bundle_offsets){ .data = 8 * BLOCK };
 }
 
@@ -191,7 +192,7 @@ static void make_slot(struct version *v)
 	assert_true(at > 0);
 	install_describe(m, &d);
 	memcpy(v->slot, v->uki, UKI_BYTES);
-	slotindex_encode(v->front.entries, n, bytes, v->slot + at);
+	slotindex_encode(v->entries, n, bytes, v->slot + at);
 	assert_int_equal(slotdesc_encode(&d, v->slot + BOOT_ROOM - SLOTDESC_BYTES), 0);
 	memcpy(v->slot + BOOT_ROOM, v->root, ROOT_BYTES);
 	memcpy(v->slot + BOOT_ROOM + ROOT_BYTES, v->verity, v->verity_bytes);

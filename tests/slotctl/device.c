@@ -22,6 +22,7 @@
  *	hangs, returns           that happens, else it works
  *	rebuild                  both copies were lost: rebuilt from the slots
  *	promise TEXT             beside the boot state
+ *	disk PATH                the notes name it, and not /dev/vda
  *	uncounted                the notes name another root hash than the slot started last
  *	damage                   both copies become unreadable
  */
@@ -53,7 +54,7 @@ static struct bs bs;
 static struct bs_disk disk;
 static struct disk_ops ops;
 static int fd = -1;
-static const char *run_dir;
+static const char *run_dir, *disk_path = "/dev/vda";
 static bool uncounted, real, hangs, returns;
 static int disk_fd = -1;
 
@@ -333,6 +334,8 @@ static int take(char **words, int left)
 		return damage(), 0;
 	if (!strcmp(step, "rebuild"))
 		return rebuild(), 0;
+	if (!strcmp(step, "disk"))
+		return disk_path = one, 1;
 	if (!strcmp(step, "stage"))
 		return must(bs_set_stage(&bs, stage(one)), one), 1;
 	if (!strcmp(step, "fail"))
@@ -367,7 +370,7 @@ int main(int argc, char **argv)
 		die("cannot make a partition", run_dir);
 	ops = (struct disk_ops){ .read = op_read, .write = op_write, .flush = op_flush };
 	for (int i = 2; i < argc; i++) {
-		const char *const not_stored[] = { "damage", "real", "cramped" };
+		const char *const not_stored[] = { "damage", "real", "cramped", "disk" };
 		bool store = true;
 
 		for (size_t n = 0; n < ARRAY_SIZE(not_stored); n++)
@@ -385,7 +388,7 @@ int main(int argc, char **argv)
 
 		note("disk", file);
 	} else {
-		note("disk", "/dev/vda");
+		note("disk", disk_path);
 	}
 	note("slot", bs_slot_name(bs.current));
 	note("roothash", hex);

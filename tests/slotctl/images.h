@@ -15,18 +15,27 @@
 
 #include "install/bundle.h"
 #include "lib/base/buf.h"
+#include "lib/base/cleanup.h"
 #include "lib/base/digest.h"
 #include "lib/base/err.h"
 #include "lib/base/io.h"
+#include "lib/core/bytes.h"
 #include "verity/sigfile.h"
 #include "verity/tree.h"
 
+/* With CROWDED, nearly as many chunks as a bundle may have, in as few bytes as they take. */
+#ifdef CROWDED
+#define PIECE_BYTES 16u
+#define ROOT_BYTES (1007u * 4096)
+#define BOOT_ROOM (1400u * 4096)
+#else
 #define PIECE_BYTES 8192u
-#define UKI_BYTES 50000u
 #define ROOT_BYTES (130u * 4096)
+#define BOOT_ROOM (64u * 4096)
+#endif
+#define UKI_BYTES 50000u
 #define SELECTOR_BYTES 3000u
 #define SELECTOR_ROOM 65536u
-#define BOOT_ROOM (64u * 4096)
 #define VERITY_ROOM (16u * 4096)
 
 struct image {
@@ -100,7 +109,23 @@ static inline void image_make(const char *version, struct image *img)
 		digest_bytes(image_part(img, p), img->m.part[p].bytes, img->m.part[p].sha256);
 }
 
-/* Append @img's index to @entries and, if it is not NULL, each distinct chunk to @data. */
+/* Is @entry among @entries? It is from the next call on. */
+static inline bool image_knows(const struct buf *entries, const uint8_t *entry)
+{
+	static uint32_t place[1u << 20]; /* behind an entry; 0: free */
+	uint32_t i = le32_load(entry + 4) % ARRAY_SIZE(place);
+
+	for (; place[i]; i = (i + 1) % ARRAY_SIZE(place))
+		if (!memcmp(entries->data + place[i] - BUNDLE_ENTRY_BYTES, entry, BUNDLE_ENTRY_BYTES))
+			return true;
+	place[i] = (uint32_t)entries->len + BUNDLE_ENTRY_BYTES;
+	return false;
+}
+
+/*
+ * Append @img's index to @entries, which are empty, and, if it is not NULL, each distinct chunk to
+ * @data. Once in a program.
+ */
 static inline void image_cut(const struct image *img, unsigned n_parts, struct buf *entries, struct buf *data)
 {
 	for (unsigned p = 0; p < n_parts; p++) {
@@ -109,12 +134,11 @@ static inline void image_cut(const struct image *img, unsigned n_parts, struct b
 		for (uint64_t at = 0; at < len; at += PIECE_BYTES) {
 			uint32_t n = (uint32_t)(len - at < PIECE_BYTES ? len - at : PIECE_BYTES);
 			uint8_t entry[BUNDLE_ENTRY_BYTES], hash[BUNDLE_HASH_BYTES];
-			bool known = false;
+			bool known;
 
 			bundle_hash(image_part(img, p) + at, n, hash);
 			bundle_entry_encode(n, hash, entry);
-			for (size_t e = 0; e < entries->len; e += BUNDLE_ENTRY_BYTES)
-				known = known || !memcmp(entries->data + e, entry, BUNDLE_ENTRY_BYTES);
+			known = image_knows(entries, entry);
 			buf_add(entries, entry, sizeof(entry));
 			if (data && !known)
 				buf_add(data, image_part(img, p) + at, n);

@@ -176,6 +176,22 @@ static void a_part_with_a_place_is_taken_like_any_other(void **state)
 	EXPECT(F, F, F, F, E, F, F, F);
 }
 
+static void a_blank_slot_is_not_looked_at(void **state)
+{
+	struct chunkplan_input in = { .index = &idx, .target = &target, .blank = true };
+	struct chunkplan plan;
+
+	(void)state;
+	put(target.part[BUNDLE_ROOT], 2 * LEN, 3);
+	assert_int_equal(blk_new_memory(4096, &target.part[BUNDLE_SELECTOR]), 0);
+	put(target.part[BUNDLE_SELECTOR], 0, 7);
+	assert_int_equal(chunkplan_make(&in, &plan, &err), 0);
+	assert_int_equal(plan.chunk[3].from, CHUNK_FETCH);
+	/* It is no part of the slot. */
+	assert_int_equal(plan.chunk[7].from, CHUNK_IN_PLACE);
+	chunkplan_done(&plan);
+}
+
 static int say_stop(void *ctx, uint64_t done, uint64_t total)
 {
 	(void)total;
@@ -207,6 +223,7 @@ int main(void)
 		TEST(an_index_that_lies_is_not_believed),
 		TEST(what_cannot_be_read_is_not_there),
 		TEST(a_part_with_a_place_is_taken_like_any_other),
+		TEST(a_blank_slot_is_not_looked_at),
 		TEST(progress_can_end_it),
 	};
 

@@ -37,7 +37,7 @@ static void compare(uint64_t blocks, size_t salt_len, unsigned step)
 	want = malloc(l.hash_blocks * 4096);
 	assert_int_equal(io_pread_all(hash_fd, want, l.hash_blocks * 4096, 0), 0);
 
-	assert_int_equal(writer_init(&w, 16 * 4096), 0);
+	assert_int_equal(writer_init(&w, 16 * 4096, false), 0);
 	assert_int_equal(blk_new_memory(l.hash_blocks * 4096, &blk), 0);
 	memset(blk_memory(blk), 0xee, l.hash_blocks * 4096);
 	assert_int_equal(hashtree_init(&t, blocks * 4096, salt, salt_len, blk, &w), 0);
@@ -80,7 +80,7 @@ static void it_is_not_finished_too_early(void **state)
 	struct blk *blk;
 
 	(void)state;
-	assert_int_equal(writer_init(&w, 0), 0);
+	assert_int_equal(writer_init(&w, 0, false), 0);
 	assert_int_equal(blk_new_memory(16 * 4096, &blk), 0);
 	assert_int_equal(hashtree_init(&t, 200 * 4096, NULL, 0, blk, &w), 0);
 	assert_int_equal(hashtree_add(&t, data, 128), 0);

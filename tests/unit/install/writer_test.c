@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -28,7 +30,7 @@ static int setup(void **state)
 	}
 	blk_record_restart(blk);
 	memcpy(expected, blk_record_bytes(blk), BYTES);
-	assert_int_equal(writer_init(&w, WINDOW), 0);
+	assert_int_equal(writer_init(&w, WINDOW, false), 0);
 	writer_begin(&w, blk, BYTES);
 	return 0;
 }
@@ -74,14 +76,14 @@ static void pieces_of_any_length_become_whole_blocks(void **state)
 	assert_int_equal(w.written_bytes, 8 * BLOCK);
 }
 
-static void equal_blocks_are_not_written(void **state)
+static void blocks_that_are_equal_in_a_window_put_in_part_are_not_written(void **state)
 {
 	(void)state;
 	memcpy(data, expected, 3 * BLOCK);
 	data[BLOCK + 7]++;
 	put(0, 3 * BLOCK);
-	memcpy(data + 8 * BLOCK, expected + 8 * BLOCK, 4 * BLOCK);
-	put(8 * BLOCK, 4 * BLOCK);
+	memcpy(data + 9 * BLOCK, expected + 9 * BLOCK, 3 * BLOCK);
+	put(9 * BLOCK, 3 * BLOCK);
 	expect_writes((const unsigned[][2]){ { 1, 1 }, { 0, 0 } });
 	assert_int_equal(w.written_bytes, BLOCK);
 }
@@ -105,7 +107,8 @@ static void an_unreadable_place_is_written_only_as_a_whole(void **state)
 {
 	(void)state;
 	blk_record_fail(blk, BLK_FAULT_READ, 0, false);
-	put(0, WINDOW);
+	put(0, 100);
+	put(100, WINDOW - 100);
 	assert_int_equal(writer_finish(&w), 0);
 	blk_record_fail(blk, BLK_FAULT_READ, 0, false);
 	assert_int_equal(writer_put(&w, WINDOW, data, WINDOW - 1), 0);
@@ -113,12 +116,69 @@ static void an_unreadable_place_is_written_only_as_a_whole(void **state)
 	assert_memory_equal(blk_record_bytes(blk), expected, BYTES);
 }
 
+/* A file, written by a thread: the same bytes, and a failure is told by the end at the latest. */
+static void windows_are_written_aside(void **state)
+{
+	static uint8_t got[BYTES];
+	int fd = memfd_create("device", MFD_CLOEXEC), again = dup(fd);
+	struct blk *file, *read_only;
+	struct writer aside;
+	uint8_t *room;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, BYTES), 0);
+	assert_int_equal(blk_from_fd(fd, true, &file, NULL), 0);
+	assert_true(file->concurrent);
+	assert_int_equal(writer_init(&aside, WINDOW, true), 0);
+	writer_begin(&aside, file, BYTES);
+	for (size_t at = 0, n; at < BYTES - BLOCK; at += n) {
+		n = writer_left(&aside, at);
+		n = at % 2 || n < 777 ? n : 777;
+		assert_int_equal(writer_room(&aside, at, n, &room), 0);
+		memcpy(room, data + at, n);
+		writer_take(&aside, at, n);
+		assert_int_equal(writer_get(&aside, 0, got, at + n), 0);
+		assert_memory_equal(got, data, at + n);
+	}
+	assert_int_equal(writer_finish(&aside), 0);
+	assert_int_equal(pread(again, got, BYTES, 0), BYTES);
+	assert_memory_equal(got, data, BYTES);
+	blk_free(file);
+
+	assert_int_equal(blk_from_fd(again, false, &read_only, NULL), 0);
+	writer_begin(&aside, read_only, BYTES);
+	assert_int_equal(writer_put(&aside, 0, data, WINDOW + 1), 0);
+	assert_int_equal(writer_wait(&aside), -EROFS);
+	assert_int_equal(writer_put(&aside, WINDOW + 1, data, WINDOW - 1), 0);
+	assert_int_equal(writer_finish(&aside), -EROFS);
+	writer_done(&aside);
+	blk_free(read_only);
+}
+
+/* Room that was not taken is as if it had never been asked for. */
+static void what_is_not_taken_is_not_written(void **state)
+{
+	uint8_t *room;
+
+	(void)state;
+	put(0, 100);
+	assert_int_equal(writer_room(&w, 100, 2 * BLOCK, &room), 0);
+	memset(room, 0xee, 2 * BLOCK);
+	writer_take(&w, 100, 0);
+	put(2 * BLOCK, 10);
+	expect_writes((const unsigned[][2]){ { 0, 1 }, { 2, 1 }, { 0, 0 } });
+}
+
 static void nothing_is_put_behind_the_end(void **state)
 {
+	uint8_t *room;
+
 	(void)state;
 	writer_begin(&w, blk, 5 * BLOCK);
 	assert_int_equal(writer_put(&w, 5 * BLOCK - 1, data, 2), -ENXIO);
 	assert_int_equal(writer_put(&w, UINT64_MAX, data, 2), -ENXIO);
+	assert_int_equal(writer_room(&w, 5 * BLOCK, 1, &room), -ENXIO);
+	assert_int_equal(writer_room(&w, BLOCK, 3 * BLOCK + 1, &room), -ENXIO);
 	put(4 * BLOCK, BLOCK);
 	expect_writes((const unsigned[][2]){ { 4, 1 }, { 0, 0 } });
 }
@@ -129,9 +189,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(pieces_of_any_length_become_whole_blocks),
-		TEST(equal_blocks_are_not_written),
+		TEST(blocks_that_are_equal_in_a_window_put_in_part_are_not_written),
 		TEST(what_is_pending_can_be_read),
 		TEST(an_unreadable_place_is_written_only_as_a_whole),
+		TEST(windows_are_written_aside),
+		TEST(what_is_not_taken_is_not_written),
 		TEST(nothing_is_put_behind_the_end),
 	};
 

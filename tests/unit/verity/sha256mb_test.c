@@ -73,6 +73,34 @@ static void every_kernel_equals_libcrypto(void **state)
 	assert_true(tested >= 1);
 }
 
+static void messages_of_any_length_share_the_lanes(void **state)
+{
+	static const size_t lengths[] = { 0, 1, 55, 56, 63, 64, 65, 119, 120, 127, 128, 129, 4096, 16, 5000,
+					  64, 0, 9999, 1 };
+	struct sha256mb_message m[ARRAY_SIZE(lengths)];
+	uint8_t got[ARRAY_SIZE(lengths) + 1][32], want[32];
+
+	(void)state;
+	for (const struct sha256mb_kernel *k = sha256mb_kernels; k->name; k++) {
+		for (size_t n = 0; k->available() && n <= ARRAY_SIZE(lengths); n++) {
+			memset(got, 0xa5, sizeof(got));
+			for (size_t i = 0; i < n; i++)
+				m[i] = (struct sha256mb_message){ data + 31 * i, lengths[i] };
+			sha256mb_hash_each(k, m, n, got);
+			for (size_t i = 0; i < n; i++) {
+				digest_bytes(m[i].data, m[i].len, want);
+				if (memcmp(got[i], want, 32))
+					fail_msg("%s: message %zu of %zu", k->name, i, n);
+			}
+			memset(want, 0xa5, 32);
+			assert_memory_equal(got[n], want, 32);
+		}
+	}
+	digest_bytes("abc", 3, want);
+	sha256mb_hash_each(NULL, &(struct sha256mb_message){ (const uint8_t *)"abc", 3 }, 1, got);
+	assert_memory_equal(got[0], want, 32);
+}
+
 static void a_kernel_can_be_forced_and_an_unknown_one_is_null(void **state)
 {
 	(void)state;
@@ -85,6 +113,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kernel_equals_libcrypto),
+		cmocka_unit_test(messages_of_any_length_share_the_lanes),
 		cmocka_unit_test(a_kernel_can_be_forced_and_an_unknown_one_is_null),
 	};
 
