@@ -2,40 +2,26 @@
 #include "install/provision.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "install/medium.h"
+#include "install/feed.h"
 #include "install/readback.h"
 #include "lib/base/blk.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/digest.h"
 #include "lib/base/err.h"
-#include "lib/base/io.h"
 #include "lib/base/progress.h"
 #include "lib/core/bootstate.h"
 #include "lib/core/bytes.h"
-
-#define CHUNK_BYTES (4u << 20)
-
-_Static_assert(CHUNK_BYTES % READBACK_GRAIN_BYTES == 0, "grains are the same on both sides");
 
 struct work {
 	const struct provision_options *o;
 	struct provision_report report;
 	struct progress *progress;
-	uint8_t *chunk; /* CHUNK_BYTES, aligned for O_DIRECT */
 	uint8_t sums[PLAN_PARTS][DIGEST_BYTES];
 };
-
-static void digest_freep(struct digest **d)
-{
-	*d = digest_free(*d);
-}
 
 static void progress_freep(struct progress **p)
 {
@@ -114,13 +100,19 @@ static size_t run_of(const uint8_t *chunk, size_t at, size_t len, bool *ret_zero
 	return end - at;
 }
 
-static int write_chunk(struct work *w, uint64_t to, size_t len)
+static int write_piece(struct work *w, const struct feed_piece *p)
 {
-	for (size_t at = 0; at < len;) {
+	uint64_t to = w->o->plan->copy[p->part].to_bytes + p->offset_bytes;
+
+	if (!p->data) {
+		w->report.zeroed_bytes += p->len_bytes;
+		return blk_zero(w->o->disk, to, p->len_bytes);
+	}
+	for (size_t at = 0; at < p->len_bytes;) {
 		bool is_zero = false;
-		size_t n = run_of(w->chunk, at, len, &is_zero);
+		size_t n = run_of(p->data, at, p->len_bytes, &is_zero);
 		int r = is_zero ? blk_zero(w->o->disk, to + at, n) :
-				  blk_write(w->o->disk, to + at, w->chunk + at, n);
+				  blk_write(w->o->disk, to + at, p->data + at, n);
 
 		if (r)
 			return r;
@@ -130,68 +122,29 @@ static int write_chunk(struct work *w, uint64_t to, size_t len)
 	return 0;
 }
 
-/* How much from @from on is a hole of the source, at most @len. */
-static uint64_t hole_at(int fd, uint64_t from, uint64_t len)
+static int copy_pieces(struct work *w, struct err *err)
 {
-	off_t data = lseek(fd, (off_t)from, SEEK_DATA);
+	_cleanup_feed_ struct feed *feed = feed_new(w->o->source, w->o->plan, w->o->piece_bytes);
+	struct feed_piece p;
+	int r;
 
-	if (data < 0)
-		return errno == ENXIO ? len : 0;
-	return (uint64_t)data - from < len ? (uint64_t)data - from : len;
-}
-
-static int copy_piece(struct work *w, const struct plan_copy *c, uint64_t done, size_t len,
-		      struct digest *d, struct err *err)
-{
-	int fd = w->o->source->fd;
-	int r = io_pread_all(fd, w->chunk, len, c->from_bytes + done);
-
-	if (r)
-		return err_errno(err, r, "cannot read the %s from the source", c->name);
-	/* The next piece is on its way while this one is written. */
-	posix_fadvise(fd, (off_t)(c->from_bytes + done + len), CHUNK_BYTES, POSIX_FADV_WILLNEED);
-	for (size_t i = 0; d && i < len; i += READBACK_GRAIN_BYTES)
-		readback_digest_add(d, done + i, w->chunk + i,
-				    len - i < READBACK_GRAIN_BYTES ? len - i :
-								     READBACK_GRAIN_BYTES);
-	r = write_chunk(w, c->to_bytes + done, len);
-	return r ? err_errno(err, r, "cannot write the %s to the target", c->name) : 0;
-}
-
-/* A hole of whole grains is not even read. */
-static uint64_t whole_grains(uint64_t hole, uint64_t left)
-{
-	return hole == left ? hole : hole / READBACK_GRAIN_BYTES * READBACK_GRAIN_BYTES;
-}
-
-static int copy_part(struct work *w, enum plan_part part, struct err *err)
-{
-	const struct plan_copy *c = &w->o->plan->copy[part];
-	bool by_digest = part != PLAN_ROOT && part != PLAN_VERITY;
-	_cleanup_(digest_freep) struct digest *d = by_digest ? digest_new() : NULL;
-	int r = by_digest && !d ? err_oom(err) : 0;
-
-	for (uint64_t done = 0; r == 0 && done < c->len_bytes;) {
-		uint64_t left = c->len_bytes - done, n;
+	if (!feed)
+		return err_oom(err);
+	while ((r = feed_next(feed, &p)) == 0) {
+		const char *name = w->o->plan->copy[p.part].name;
 
 		if (stopped(w))
 			return err_set(err, -ECANCELED, "interrupted");
-		n = whole_grains(hole_at(w->o->source->fd, c->from_bytes + done, left), left);
-		if (n) {
-			const struct plan_range range = { c->to_bytes + done, n };
-
-			r = zero(w, &range, err);
-			w->report.zeroed_bytes += n;
-		} else {
-			n = left < CHUNK_BYTES ? left : CHUNK_BYTES;
-			r = copy_piece(w, c, done, (size_t)n, d, err);
-		}
-		progress_add(w->progress, n);
-		done += n;
+		r = write_piece(w, &p);
+		if (r)
+			return err_errno(err, r, "cannot write the %s to the target", name);
+		progress_add(w->progress, p.len_bytes);
 	}
-	if (r == 0 && d)
-		digest_take(d, w->sums[part]);
-	return r;
+	if (r < 0)
+		return err_errno(err, r, "cannot read the %s from the source",
+				 w->o->plan->copy[p.part].name);
+	feed_sums(feed, w->sums);
+	return 0;
 }
 
 /* @phase as slotctl install --json has it. */
@@ -206,11 +159,10 @@ static int copy_all(struct work *w, struct err *err)
 	_cleanup_(progress_freep) struct progress *p =
 		start_progress(w, "Write", "writing", w->o->plan->copy_bytes);
 	uint64_t start = now_ms();
-	int r = 0;
+	int r;
 
 	w->progress = p;
-	for (enum plan_part i = 0; r == 0 && i < PLAN_PARTS; i++)
-		r = copy_part(w, i, err);
+	r = copy_pieces(w, err);
 	if (r == 0)
 		r = flush(w, err);
 	w->report.written_bytes = w->o->plan->copy_bytes;
@@ -321,9 +273,8 @@ static int work(struct work *w, struct err *err)
 
 int provision(const struct provision_options *o, struct provision_report *ret, struct err *err)
 {
-	_cleanup_free_ uint8_t *chunk = aligned_alloc(4096, CHUNK_BYTES);
-	struct work w = { .o = o, .chunk = chunk };
-	int r = chunk ? work(&w, err) : err_oom(err);
+	struct work w = { .o = o };
+	int r = work(&w, err);
 
 	if (r == 0)
 		*ret = w.report;

@@ -38,6 +38,7 @@ struct provision_options {
 	int (*discard)(struct blk *disk); /* NULL: what is not written is left as it is */
 	bool json; /* progress as lines for programs */
 	const volatile int *stop; /* set by a signal: stops with -ECANCELED; may be NULL */
+	size_t piece_bytes; /* see feed_new(); 0 but in tests */
 };
 
 /* What was done, for a summary. */

@@ -21,6 +21,7 @@
 #include "install/plan.h"
 #include "install/provision.h"
 #include "install/provision_source.h"
+#include "install/readback.h"
 #include "lib/base/blk_record.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/digest.h"
@@ -305,7 +306,8 @@ static inline int ft_provision(struct f_target *t, const uint8_t *running, const
 	static struct plan plan;
 	struct provision_report report;
 	struct provision_options o = { .plan = &plan, .disk = &t->blk, .fd = t->fd, .trusted_pem = fx.cert,
-				       .trusted_len = strlen(fx.cert), .stop = stop };
+				       .trusted_len = strlen(fx.cert), .stop = stop,
+				       .piece_bytes = READBACK_GRAIN_BYTES };
 
 	err_init(&f_err);
 	assert_int_equal(provision_source_open(fx.path, running, &s, &f_err), 0);
