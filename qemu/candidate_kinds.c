@@ -74,7 +74,7 @@ static const struct candidate_kind kinds[] = {
 	{ .name = "healthy" },
 	/* With nothing to run as init the kernel panics, as it does for a broken one. */
 	{ .name = "kernel-panics", .cmdline = "rdinit=/none init=/none" },
-	{ .name = "memory-short", .cmdline = "mem=96M" },
+	{ .name = "memory-short", .cmdline = "mem=64M" },
 	{ .name = "kernel-hangs", .hangs = true },
 	{ .name = "init-exits", .init_exits = true },
 	{ .name = "module-missing", .module = "/lib/modules/none/none.ko" },
