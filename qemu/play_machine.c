@@ -18,6 +18,7 @@
 #include "qemu/looks.h"
 #include "qemu/player.h"
 #include "qemu/ssh.h"
+#include "qemu/timeline.h"
 
 #define TAIL_LINES 12
 #define SSH_WAIT_MS 240000
@@ -125,13 +126,13 @@ int play_refuse_serial(struct player *p, const struct step *st, struct err *err)
 /* The slot of the next "kiln: slot X: starting" line, moving the mark; 0 when none came yet. */
 static char started_slot(struct player *p)
 {
-	const char *line, *hit;
+	const char *line;
+	char slot;
 
 	while ((line = serial_find(&p->vm.serial, ": starting", &p->mark))) {
-		hit = strstr(line, "kiln: slot ");
-		if (hit && (hit[11] == 'a' || hit[11] == 'b') &&
-		    !strncmp(hit + 12, ": starting", 10))
-			return hit[11];
+		slot = timeline_slot_started(line);
+		if (slot)
+			return slot;
 	}
 	return 0;
 }

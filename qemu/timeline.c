@@ -55,16 +55,16 @@ static void mark(struct timeline_boot *b, enum timeline_phase phase, uint64_t at
 		b->end_ms[phase] = at_ms < b->start_ms ? b->start_ms : at_ms;
 }
 
-/* "kiln: slot a: starting web 1.4.0": the letter, or 0. */
-static char slot_started(const char *text)
+char timeline_slot_started(const char *text)
 {
 	static const char head[] = "kiln: slot ", tail[] = ": starting";
-	const char *p = strstr(text, head);
+	const size_t before = sizeof(head); /* the head, and the letter */
 
-	if (!p)
-		return 0;
-	p += sizeof(head) - 1;
-	return (*p == 'a' || *p == 'b') && !strncmp(p + 1, tail, sizeof(tail) - 1) ? *p : 0;
+	for (const char *p = text; (p = strstr(p, tail)); p++)
+		if ((size_t)(p - text) >= before && !memcmp(p - before, head, sizeof(head) - 1) &&
+		    (p[-1] == 'a' || p[-1] == 'b'))
+			return p[-1];
+	return 0;
 }
 
 static bool userspace_is_up(const char *text)
@@ -81,7 +81,7 @@ static bool userspace_is_up(const char *text)
 void timeline_line(struct timeline *t, uint64_t at_ms, const char *text)
 {
 	struct timeline_boot *b = t->n ? &t->boot[t->n - 1] : NULL;
-	char slot = slot_started(text);
+	char slot = timeline_slot_started(text);
 
 	if (!b)
 		return;

@@ -68,6 +68,12 @@ void timeline_stop(struct timeline *t, uint64_t at_ms, enum timeline_end end);
 /* The serial port said the plain line @text, first byte at @at_ms. */
 void timeline_line(struct timeline *t, uint64_t at_ms, const char *text);
 
+/*
+ * "kiln: slot a: starting web 1.4.0": the letter, or 0. Anywhere in @text: firmware that is slow
+ * to take characters loses some, and the end of the line before may be among them.
+ */
+char timeline_slot_started(const char *text);
+
 /* Name of a phase as a person reads it: "firmware", "early init", ... */
 const char *timeline_phase_name(enum timeline_phase phase);
 

@@ -44,6 +44,18 @@ static void phases_end_where_their_markers_say(void **state)
 	buf_done(&b);
 }
 
+static void a_start_is_found_in_what_is_left_of_two_lines(void **state)
+{
+	(void)state;
+	assert_int_equal(timeline_slot_started("kiln: slot a: starting web 1"), 'a');
+	assert_int_equal(timeline_slot_started("kiln: slot b: passed over: a partition of the slot i"
+					       "kiln: slot a: starting web 1"),
+			 'a');
+	assert_int_equal(timeline_slot_started("kiln: slot c: starting web 1"), 0);
+	assert_int_equal(timeline_slot_started("slot a: starting web 1"), 0);
+	assert_int_equal(timeline_slot_started(": starting"), 0);
+}
+
 static void a_login_prompt_ends_the_boot_until_health_speaks(void **state)
 {
 	struct timeline t;
@@ -174,6 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(phases_end_where_their_markers_say),
+		cmocka_unit_test(a_start_is_found_in_what_is_left_of_two_lines),
 		cmocka_unit_test(a_login_prompt_ends_the_boot_until_health_speaks),
 		cmocka_unit_test(the_slot_that_really_starts_counts),
 		cmocka_unit_test(a_reset_begins_another_boot_and_old_ones_are_dropped),
