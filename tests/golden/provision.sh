@@ -172,7 +172,7 @@ echo "ok   a failing target is one clear error"
 n=0
 for ms in 02 06 10 14 18 22 26 30 35 40 45 50 60 70; do
 	rm -f "$top/new"
-	timeout -s INT "0.$ms" "$kiln" install --size=8G "$image" "$top/new" >"$top/said" 2>&1 && { whole "$top/new"; continue; }
+	timeout --preserve-status -s INT "0.$ms" "$kiln" install --size=8G "$image" "$top/new" >"$top/said" 2>&1 && { whole "$top/new"; continue; }
 	n=$((n + 1))
 	[ ! -e "$top/new" ] || fail "interrupted after 0.$ms s: the file is still there"
 done
