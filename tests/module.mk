@@ -121,7 +121,7 @@ test:
 	$(Q)./setup test
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory bakes $(promise_tools)
-	$(Q)tests/run -j 5 --label promises $(promise_cmds)
+	$(Q)tests/run -j 4 --label promises $(promise_cmds)
 
 promise_tools = $(O)/tests/golden/slot_tool $(O)/tests/golden/hanging_init $(newer_firmware)
 
@@ -152,7 +152,7 @@ fault_list = $(subst $(empty) $(empty),$(comma),$(strip $(1)))
 # whose kernel starts fastest; that one cannot feed a watchdog, so hangs are for the other.
 hang_faults := kernel-hangs kernel-hangs-itco
 faults := $(filter-out crashes $(hang_faults),$(basename $(notdir $(sort $(wildcard qemu/scenarios/faults/*.scn)))))
-# Five at a time, as many of them wait for a watchdog or a soak; the longest first.
+# Four at a time, as many of them wait for a watchdog or a soak; the longest first.
 promise_cmds = \
 	'$(fast_lab)faults-1 -j1 --quick --faults $(call fault_list,$(wordlist 1,26,$(faults))) $(cloud_disk)' \
 	'$(fast_lab)faults-2 -j1 --quick --faults $(call fault_list,$(wordlist 27,99,$(faults))) $(cloud_disk)' \
