@@ -6,50 +6,14 @@
 #include "builder/rootfs/build.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
 #include <curl/curl.h>
-#include <sys/stat.h>
 
-#include "builder/rootfs/sandbox.h"
-#include "lib/base/cleanup.h"
-#include "lib/base/err.h"
-#include "lib/base/path.h"
-#include "lib/base/proc.h"
-#include "tests/unit/builder/rootfs_fixture.h"
+#include "tests/unit/builder/sandbox_tree.h"
 
 #define FETCHER "/usr/lib/kiln/kiln-fetch"
 
-static char dir[] = "/tmp/kiln-fetcher-XXXXXX", self[4096];
-static char root[64], libcurl[256];
-static struct sandbox *sb;
-static struct err err;
-
-/* Copy @path of this machine to @dest of the tree; @from there becomes @to, of the same length. */
-static void copy_in(const char *path, const char *dest, const char *from, const char *to)
-{
-	_cleanup_free_ char *at = path_join(root, dest), *parent = strdup(at), *data = NULL, *found;
-	_cleanup_close_ int fd = -1;
-	size_t len;
-
-	*strrchr(parent, '/') = '\0';
-	assert_int_equal(path_mkdirs(parent), 0);
-	assert_int_equal(io_read_file(path, 64u << 20, &data, &len, &err), 0);
-	if (from) {
-		assert_non_null(memmem(data, len, from, strlen(from)));
-		while ((found = memmem(data, len, from, strlen(from))))
-			memcpy(found, to, strlen(to));
-	}
-	unlink(at);
-	fd = open(at, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-	assert_true(fd >= 0);
-	assert_int_equal(io_write_all(fd, data, len), 0);
-}
+static char self[4096], libcurl[256];
 
 static void link_in(const char *target, const char *name)
 {
@@ -58,50 +22,26 @@ static void link_in(const char *target, const char *name)
 	assert_int_equal(symlink(target, at), 0);
 }
 
-/* A tree with this program, and every library ldd names. */
-static void make_tree(void)
+/* To /usr, where the links of the tree lead. */
+static void take_library(const char *path)
 {
-	char *argv[] = { (char *)"ldd", self, NULL };
-	struct buf out = BUF_INIT;
-	char *save = NULL;
+	_cleanup_free_ char *dest = str_printf("%s%s", strncmp(path, "/usr/", 5) ? "/usr" : "", path);
 
-	link_in("usr/lib", "lib");
-	link_in("usr/lib64", "lib64");
-	copy_in(self, FETCHER, NULL, NULL);
-	assert_int_equal(proc_run(argv, &(struct proc_options){ .output = &out }, &err), 0);
-	for (char *w = strtok_r(out.data, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save)) {
-		_cleanup_free_ char *dest = str_printf("%s%s", strncmp(w, "/usr/", 5) ? "/usr" : "", w);
-
-		if (w[0] != '/')
-			continue;
-		copy_in(w, dest, NULL, NULL);
-		if (strstr(w, "/libcurl.so.4"))
-			snprintf(libcurl, sizeof(libcurl), "%s%s", root, dest);
-	}
-	buf_done(&out);
-	assert_true(libcurl[0]);
+	copy_in(path, dest, NULL, NULL);
+	if (strstr(path, "/libcurl.so.4"))
+		snprintf(libcurl, sizeof(libcurl), "%s%s", root, dest);
 }
 
 static int setup(void **state)
 {
 	(void)state;
-	umask(022);
-	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
+	if (begin_tree())
 		return -1;
-	snprintf(root, sizeof(root), "%s/tree", dir);
-	if (mkdir(root, 0755) < 0)
-		return -1;
-	if (sandbox_new(&sb, &err) < 0)
-		print_message("SKIP: %s\n", err.text);
-	make_tree();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	sandbox_free(sb);
-	path_remove_tree(dir);
+	link_in("usr/lib", "lib");
+	link_in("usr/lib64", "lib64");
+	copy_in(self, FETCHER, NULL, NULL);
+	for_libraries(self, take_library);
+	assert_true(libcurl[0]);
 	return 0;
 }
 

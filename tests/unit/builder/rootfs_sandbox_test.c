@@ -5,83 +5,33 @@
 #include "builder/rootfs/sandbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "builder/rootfs/cage.h"
-#include "lib/base/cleanup.h"
-#include "lib/base/err.h"
-#include "lib/base/path.h"
-#include "lib/base/proc.h"
-#include "tests/unit/builder/rootfs_fixture.h"
+#include "tests/unit/builder/sandbox_tree.h"
 
-static char dir[] = "/tmp/kiln-sandbox-XXXXXX";
-static char root[64];
-static struct sandbox *sb;
-static struct err err;
-
-/* Copy @path of this machine into the tree at the same place. */
-static void copy_in(const char *path)
+static void take_library(const char *path)
 {
-	_cleanup_free_ char *to = path_join(root, path), *parent = strdup(to);
-	_cleanup_free_ char *data = NULL;
-	_cleanup_close_ int fd = -1;
-	size_t len;
-
-	*strrchr(parent, '/') = '\0';
-	assert_int_equal(path_mkdirs(parent), 0);
-	assert_int_equal(io_read_file(path, 64u << 20, &data, &len, &err), 0);
-	fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-	assert_true(fd >= 0);
-	assert_int_equal(io_write_all(fd, data, len), 0);
+	copy_in(path, path, NULL, NULL);
 }
 
-/* A program with every library ldd names. */
 static void copy_program(const char *path)
 {
-	char *argv[] = { (char *)"ldd", (char *)path, NULL };
-	struct buf out = BUF_INIT;
-	char *save = NULL;
-
-	copy_in(path);
-	assert_int_equal(proc_run(argv, &(struct proc_options){ .output = &out }, &err), 0);
-	for (char *w = strtok_r(out.data, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save))
-		if (w[0] == '/')
-			copy_in(w);
-	buf_done(&out);
+	copy_in(path, path, NULL, NULL);
+	for_libraries((char *)path, take_library);
 }
 
 static int setup(void **state)
 {
 	(void)state;
-	umask(022);
-	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
+	if (begin_tree())
 		return -1;
-	snprintf(root, sizeof(root), "%s/tree", dir);
-	if (mkdir(root, 0755) < 0)
-		return -1;
-	if (sandbox_new(&sb, &err) < 0)
-		print_message("SKIP: %s\n", err.text);
 	copy_program("/bin/sh");
 	copy_program("/bin/cat");
 	copy_program("/bin/ls");
 	copy_program("/bin/sleep");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	sandbox_free(sb);
-	path_remove_tree(dir);
 	return 0;
 }
 
