@@ -1,7 +1,7 @@
 /*
  * The bytes of a plan's parts, piece by piece and in the plan's order, read from the source
- * by a thread that is a few pieces ahead of whoever writes them. What is a hole of
- * the source is not read.
+ * aside (lib/base/aside.h), a piece ahead of whoever writes them. What is a hole of the source
+ * is not read.
  */
 #ifndef INSTALL_FEED_H
 #define INSTALL_FEED_H
@@ -30,7 +30,7 @@ enum { FEED_END = 1 };
 
 /*
  * Begin to read, in pieces of up to @piece_bytes: a multiple of READBACK_GRAIN_BYTES, 0:
- * FEED_PIECE_BYTES. Three of them are held. @source and @plan must outlive the feed, which ends
+ * FEED_PIECE_BYTES. Two of them are held. @source and @plan must outlive the feed, which ends
  * with feed_free(). NULL when out of memory. Without a thread to be had, feed_next() reads.
  */
 struct feed *feed_new(const struct provision_source *source, const struct plan *plan,

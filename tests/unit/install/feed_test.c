@@ -1,6 +1,8 @@
 /* The feed: every byte of the plan's parts, in their order, whoever reads them and however slowly. */
 #include "tests/unit/install/provision_fixture.h"
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 
 #include "install/feed.h"
@@ -10,18 +12,23 @@
 static struct provision_source *source;
 static struct plan plan;
 
-/* With stacks this large no thread can be started. */
+static bool no_threads;
+
+/* In front of the C library's. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+	if (no_threads)
+		return EAGAIN;
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+	return real(thread, attr, fn, arg);
+}
+
 static void threads_can_be_had(bool can)
 {
-	static size_t usual;
-	pthread_attr_t attr;
-
-	pthread_getattr_default_np(&attr);
-	if (!usual)
-		pthread_attr_getstacksize(&attr, &usual);
-	assert_int_equal(pthread_attr_setstacksize(&attr, can ? usual : (size_t)1 << 47), 0);
-	assert_int_equal(pthread_setattr_default_np(&attr), 0);
-	pthread_attr_destroy(&attr);
+	no_threads = !can;
 }
 
 static void begin(void)
