@@ -189,7 +189,7 @@ int vm_prepare(struct vm *vm, const struct vm_options *options, struct err *err)
 
 	memset(vm, 0, sizeof(*vm));
 	vm->options = *options;
-	vm->pidfd = vm->serial_fd = vm->qmp_fd = vm->log_fd = vm->stderr_fd = -1;
+	vm->pidfd = vm->serial_fd = vm->typed_fd = vm->qmp_fd = vm->log_fd = vm->stderr_fd = -1;
 	serial_init(&vm->serial, on_line, vm);
 	timeline_init(&vm->timeline);
 	r = prepare(vm, err);

@@ -79,7 +79,7 @@ struct vm {
 	char *vars; /* this run's variable store */
 	char *key; /* private ssh key file, or NULL */
 	pid_t pid; /* 0 while the power is off */
-	int pidfd, serial_fd, qmp_fd, log_fd, stderr_fd;
+	int pidfd, serial_fd, typed_fd, qmp_fd, log_fd, stderr_fd;
 	int wait_status; /* of the last QEMU that ended */
 	struct qmp qmp;
 	struct serial serial;

@@ -1,8 +1,11 @@
 /*
  * The running machine: QEMU's command line, its start, its cables, its end.
  *
- * Serial port and control protocol are socket pairs inherited by QEMU: no names
- * in the file system, no race for a port, and both end when QEMU does.
+ * Serial port and control protocol are cables inherited by QEMU: no names in the
+ * file system, no race for a port, and both end when QEMU does. What the serial
+ * port says comes through a pipe: firmware gives up a line that is not taken
+ * within a second, and a socket is full after some 280 single characters, a pipe
+ * of this size never while we are busy elsewhere.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +34,15 @@
 #define QEMU_PROGRAM "qemu-system-x86_64"
 #define ARGV_MAX 80
 #define QMP_DEADLINE_MS 20000
+#define SERIAL_PIPE_BYTES (1 << 20) /* what anybody may ask for */
+
+/* Our end is always [0]. */
+struct cables {
+	int serial[2]; /* pipe: what the guest says */
+	int typed[2]; /* socket pair: what we type */
+	int qmp[2]; /* socket pair */
+	int errors;
+};
 
 /* The command line under construction; the strings are owned. */
 struct argv {
@@ -274,19 +286,16 @@ static int add_credential(struct argv *a, const struct vm *vm, struct err *err)
 	return 0;
 }
 
-static void exec_qemu(char **argv, int serial, int qmp, int errors)
+static void exec_qemu(char **argv, const struct cables *c)
 {
-	int null = open("/dev/null", O_RDWR);
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* A terminal's Ctrl-C is for the person's shell or for us, never for QEMU. */
 	setsid();
 	signal(SIGPIPE, SIG_DFL);
-	dup2(null, 0);
-	dup2(errors, 1);
-	dup2(errors, 2);
-	fcntl(serial, F_SETFD, 0);
-	fcntl(qmp, F_SETFD, 0);
+	dup2(c->typed[1], 0);
+	dup2(c->serial[1], 1);
+	dup2(c->errors, 2);
+	fcntl(c->qmp[1], F_SETFD, 0);
 	execvp(argv[0], argv);
 	dprintf(2, "cannot run %s: %s\n", argv[0], strerror(errno));
 	_exit(127);
@@ -302,28 +311,40 @@ static void on_qmp_event(void *arg, const char *name)
 	}
 }
 
-static int make_cables(int serial[2], int qmp[2], int *ret_errors, struct err *err)
+static void cables_done(struct cables *c)
 {
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, serial) < 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, qmp) < 0)
+	const int fds[] = { c->serial[0], c->serial[1], c->typed[0], c->typed[1],
+			    c->qmp[0],	  c->qmp[1],	c->errors };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static int make_cables(struct cables *c, struct err *err)
+{
+	if (pipe2(c->serial, O_CLOEXEC) < 0)
+		return err_errno(err, -errno, "cannot make a pipe");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c->typed) < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c->qmp) < 0)
 		return err_errno(err, -errno, "cannot make a socket pair");
-	*ret_errors = memfd_create("qemu-stderr", MFD_CLOEXEC);
-	return *ret_errors < 0 ? err_errno(err, -errno, "memfd_create") : 0;
+	(void)fcntl(c->serial[0], F_SETPIPE_SZ, SERIAL_PIPE_BYTES);
+	(void)fcntl(c->serial[0], F_SETFL, O_NONBLOCK);
+	c->errors = memfd_create("qemu-stderr", MFD_CLOEXEC);
+	return c->errors < 0 ? err_errno(err, -errno, "memfd_create") : 0;
 }
 
 static int launch(struct vm *vm, struct argv *a, struct err *err)
 {
-	_cleanup_close_ int s0 = -1, s1 = -1, q0 = -1, q1 = -1, errors = -1;
-	int serial[2] = { -1, -1 }, qmp[2] = { -1, -1 };
-	int r = make_cables(serial, qmp, &errors, err);
+	_cleanup_(cables_done) struct cables c = { { -1, -1 }, { -1, -1 }, { -1, -1 }, -1 };
+	int r = make_cables(&c, err);
 	pid_t pid;
 
-	s0 = serial[0], s1 = serial[1], q0 = qmp[0], q1 = qmp[1];
 	if (r < 0)
 		return r;
-	addf(a, "-chardev", "socket,id=serial,fd=%d", s1);
+	add(a, "-chardev", "stdio,id=serial,signal=off");
 	add(a, "-serial", "chardev:serial");
-	addf(a, "-chardev", "socket,id=qmp,fd=%d", q1);
+	addf(a, "-chardev", "socket,id=qmp,fd=%d", c.qmp[1]);
 	add(a, "-mon", "chardev=qmp,mode=control");
 	if (a->oom)
 		return err_oom(err);
@@ -332,12 +353,13 @@ static int launch(struct vm *vm, struct argv *a, struct err *err)
 	if (pid < 0)
 		return err_errno(err, -errno, "fork");
 	if (pid == 0)
-		exec_qemu(a->item, s1, q1, errors);
+		exec_qemu(a->item, &c);
 	vm->pid = pid;
 	vm->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	vm->serial_fd = TAKE_FD(s0);
-	vm->qmp_fd = TAKE_FD(q0);
-	vm->stderr_fd = TAKE_FD(errors);
+	vm->serial_fd = TAKE_FD(c.serial[0]);
+	vm->typed_fd = TAKE_FD(c.typed[0]);
+	vm->qmp_fd = TAKE_FD(c.qmp[0]);
+	vm->stderr_fd = TAKE_FD(c.errors);
 	qmp_init(&vm->qmp, vm->qmp_fd, on_qmp_event, vm);
 	return 0;
 }
@@ -365,7 +387,7 @@ int vm_power_on(struct vm *vm, struct err *err)
 
 static void close_cables(struct vm *vm)
 {
-	int *fds[] = { &vm->serial_fd, &vm->qmp_fd, &vm->pidfd };
+	int *fds[] = { &vm->serial_fd, &vm->typed_fd, &vm->qmp_fd, &vm->pidfd };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++) {
 		if (*fds[i] >= 0)
@@ -378,7 +400,7 @@ static void close_cables(struct vm *vm)
 static int read_serial(struct vm *vm, struct err *err)
 {
 	char chunk[16384];
-	ssize_t n = recv(vm->serial_fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+	ssize_t n = read(vm->serial_fd, chunk, sizeof(chunk));
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 1;
@@ -501,8 +523,8 @@ int vm_type(struct vm *vm, const void *data, size_t len)
 {
 	const char *p = data;
 
-	while (len && vm->serial_fd >= 0) {
-		ssize_t n = send(vm->serial_fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (len && vm->typed_fd >= 0) {
+		ssize_t n = send(vm->typed_fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
 			continue;
