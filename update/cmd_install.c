@@ -131,13 +131,25 @@ static int take_effect(const struct install_job *job, const struct options *o, s
 	return operator_finish(o->reboot, err);
 }
 
-/* Nobody is there to be told, and each look would find the same: it is noted, and no failure. */
-static void decline(const struct install_job *job, const char *run_dir, const struct err *why)
+/* Nothing is wrong here: its own rules are against it, or somebody else is at it just now. */
+static bool is_no_failure(const struct install_job *job, int r)
+{
+	return r == EXIT_REFUSED ? declined_is_reason(job->word)
+				 : r == EXIT_FAILED && job->word && !strcmp(job->word, "busy");
+}
+
+/*
+ * Nobody is there to be told. A version that is not taken is noted, too: each look would find the
+ * same.
+ */
+static void decline(const struct install_job *job, const char *run_dir, int r,
+		    const struct err *why)
 {
 	static struct err err;
 
-	report_declined(job->report, job->word, why->text);
-	if (declined_note(run_dir, job->front.manifest.version, job->word, why->text, &err))
+	report_declined(job->report, r, job->word, why->text);
+	if (r == EXIT_REFUSED &&
+	    declined_note(run_dir, job->front.manifest.version, job->word, why->text, &err))
 		log_warning("%s", err.text);
 }
 
@@ -147,8 +159,8 @@ static int end(const struct install_job *job, const struct options *o, int r, st
 	const char *run_dir = o->run_dir ? o->run_dir : DEVICE_RUN_DIR;
 	static struct err note_err;
 
-	if (r == EXIT_REFUSED && o->unattended && declined_is_reason(job->word)) {
-		decline(job, run_dir, err);
+	if (o->unattended && is_no_failure(job, r)) {
+		decline(job, run_dir, r, err);
 		return EXIT_OK;
 	}
 	if (r) {

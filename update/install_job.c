@@ -46,6 +46,9 @@ static int locked_out(struct install_job *job, struct err *err)
 	char note[LOCK_NOTE_MAX + 1];
 	ssize_t n = pread(job->lock_fd, note, LOCK_NOTE_MAX, 0);
 
+	/* Neither the lock nor the note is ours. */
+	close(job->lock_fd);
+	job->lock_fd = 0;
 	printable_add(&shown, note, n > 0 ? (size_t)n : 0, false);
 	err_set(err, -EBUSY, "another install is at work%s%s; wait for its end",
 		shown.len ? ": " : "", shown.len ? shown.data : "");

@@ -173,9 +173,9 @@ void report_installed(const struct report *r, const struct install_job *job)
 	print_line(&b);
 }
 
-void report_declined(const struct report *r, const char *word, const char *message)
+void report_declined(const struct report *r, int status, const char *word, const char *message)
 {
-	report_failed(r, EXIT_REFUSED, word, message);
+	report_failed(r, status, word, message);
 	if (!r->json)
 		printf("not installed: %s\n", message);
 }

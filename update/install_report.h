@@ -31,8 +31,11 @@ void report_plan(const struct report *r, const struct install_job *job);
 /* There is nothing to do. */
 void report_standing(const struct report *r, const struct install_job *job);
 
-/* A version is not taken for the reason @word, and that is no failure: a line about @message. */
-void report_declined(const struct report *r, const char *word, const char *message);
+/*
+ * A version is not taken for the reason @word, and that is no failure: a line about @message.
+ * @status is what the exit status were, if somebody had asked for it.
+ */
+void report_declined(const struct report *r, int status, const char *word, const char *message);
 
 /* It is done. */
 void report_installed(const struct report *r, const struct install_job *job);
