@@ -70,7 +70,7 @@ $(O)/tests/report/sample: $(O)/obj/tests/report/sample.o $(LIB_QEMU) $(LIB_UKI) 
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) $^ $(LAB_LIBS) -o $@
 
-.PHONY: check test bench unit fuzz lint coverage bakes
+.PHONY: check test soak bench unit fuzz lint coverage bakes
 #: make run-unit/core/gpt_test   one unit test
 run-unit/%: $(O)/tests/unit/%
 	$(Q)$(abspath $<)
@@ -180,9 +180,20 @@ promise_cmds = \
 	'$(lab)minimal -j1 $(minimal_disk) 01-boots tests/golden/credentials-locked.scn' \
 	'tests/report/real.sh $(O) $(minimal_disk)' \
 	'$(fast_lab)trixie -j1 $(trixie_disk) 02-runs $(on_trixie) tests/golden/kernel-inspect.scn' \
-	'$(lab)web -j1 $(web_disk) 02-runs' \
+	'$(fast_lab)web -j1 $(web_disk) 02-runs' \
 	'$(fast_lab)story -j1 --next $(broken_disk) $(demo_disk) qemu/scenarios/demo/story.scn' \
 	'$(fast_lab)golden -j1 $(demo_disk) tests/golden/bootctl.scn tests/golden/credentials-open.scn'
+
+# The two of them that sample, with as many samples as a release wants.
+#: make soak         200 kills of an install, 60 booted crash states: a quarter of an hour
+soak: all $(O)/bake/demo-next.stamp $(newer_firmware)
+	$(Q)./setup test
+	$(Q)mkdir -p $(O)/soak
+	$(Q)sed 's/N=20/N=200/' tests/golden/kills.scn >$(O)/soak/kills.scn
+	$(Q)sed 's/boots 20/boots 60/' tests/golden/update-crashes.scn >$(O)/soak/update-crashes.scn
+	$(Q)tests/run --label soak \
+		'$(fast_lab)soak-kills -j1 --next $(next_disk) $(demo_disk) $(O)/soak/kills.scn' \
+		'$(fast_lab)soak-crashes -j1 --next $(next_disk) $(demo_disk) $(O)/soak/update-crashes.scn'
 
 #: make bench        figures against the peer tools, as ratios of medians
 bench:

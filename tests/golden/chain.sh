@@ -40,5 +40,5 @@ for case; do
 		exit 2
 		;;
 	esac
-	"$build/kiln" test -j1 --output "$build/lab/chain-$case" "$disk" "$top/tests/golden/chain/$case.scn"
+	"$build/kiln" test -j1 --firmware="$build/ovmf/OVMF_CODE_4M.fd" --output "$build/lab/chain-$case" "$disk" "$top/tests/golden/chain/$case.scn"
 done

@@ -20,7 +20,7 @@ uki=$(echo "$image"/*.efi)
 play() { # disk, scenarios
 	d=$1
 	shift
-	"$build/kiln" test -j2 --output "$build/lab/hangs-$case" "$d" "$@"
+	"$build/kiln" test -j2 --firmware="$build/ovmf/OVMF_CODE_4M.fd" --output "$build/lab/hangs-$case" "$d" "$@"
 }
 
 # The image in slot a, confirmed; in slot b, first in line and with one try, a file.
