@@ -179,7 +179,7 @@ static int ssh_session(struct boot_run *run, struct err *err)
 	if (!run->command)
 		log_step("connected",
 			 "leave with exit or Ctrl-D; the machine ends with the session");
-	pid = ssh_spawn(&run->vm, port, run->command, -1, err);
+	pid = ssh_spawn(&run->vm, port, run->command, err);
 	if (pid < 0)
 		return EXIT_FAILED;
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -28,6 +28,7 @@
 #define MANIFEST_MAX (256u << 20)
 #define RETRY_MS 300
 #define SSH_LOST 255
+#define CONTROL_PATH_MAX 90 /* ssh adds 17 characters, and a socket's name has 107 */
 
 const char *ssh_obstacle(const char *image)
 {
@@ -183,6 +184,21 @@ static int sshd_greets(struct vm *vm, unsigned port, uint64_t deadline_ms, struc
 	return r < 0 ? r : 0;
 }
 
+/*
+ * The socket of a new shared connection: never the name of one before, whose ssh may yet be there
+ * and removes it when it ends.
+ */
+static int name_control(struct vm *vm, struct err *err)
+{
+	free(vm->ssh_control);
+	vm->ssh_control = str_printf("%s/ssh-%u", vm->work, ++vm->ssh_connections);
+	if (!vm->ssh_control)
+		return err_oom(err);
+	if (strlen(vm->ssh_control) > CONTROL_PATH_MAX)
+		free(TAKE_PTR(vm->ssh_control));
+	return 0;
+}
+
 int ssh_wait(struct vm *vm, uint64_t deadline_ms, unsigned *ret_port, struct err *err)
 {
 	_cleanup_buf_ struct buf said = BUF_INIT;
@@ -202,6 +218,9 @@ int ssh_wait(struct vm *vm, uint64_t deadline_ms, unsigned *ret_port, struct err
 			continue;
 		greeted = true;
 		said.len = 0;
+		r = name_control(vm, err);
+		if (r < 0)
+			return r;
 		r = ssh_run(vm, port, "true", one < deadline_ms ? one : deadline_ms, &said, err);
 		if (r == 0) {
 			*ret_port = port;
@@ -219,19 +238,24 @@ int ssh_wait(struct vm *vm, uint64_t deadline_ms, unsigned *ret_port, struct err
 		       said.len ? said.data : "no answer");
 }
 
-static void exec_ssh(const struct vm *vm, unsigned port, const char *command, int in_fd,
-		     int out_fd)
+/* @control NULL: a connection for this command alone. */
+static void exec_ssh(const struct vm *vm, unsigned port, const char *command, const char *control,
+		     int in_fd, int out_fd)
 {
-	char port_text[16];
+	char port_text[16], control_text[CONTROL_PATH_MAX + 16];
 	char *argv[40] = { "ssh", "-F", "/dev/null", "-i", vm->key, "-p", port_text };
 	static const char *const options[] = {
 		"IdentitiesOnly=yes", "StrictHostKeyChecking=no",  "UserKnownHostsFile=/dev/null",
 		"LogLevel=ERROR",     "ConnectTimeout=10",	   "ServerAliveInterval=15",
-		"IdentityAgent=none", "PasswordAuthentication=no", "ControlPath=none",
+		"IdentityAgent=none", "PasswordAuthentication=no", "ControlMaster=auto",
+		"ControlPersist=yes",
 	};
 	unsigned n = 7;
 
 	snprintf(port_text, sizeof(port_text), "%u", port);
+	snprintf(control_text, sizeof(control_text), "ControlPath=%s", control ? control : "none");
+	argv[n++] = "-o";
+	argv[n++] = control_text;
 	for (unsigned i = 0; i < ARRAY_SIZE(options); i++) {
 		argv[n++] = "-o";
 		argv[n++] = (char *)options[i];
@@ -249,22 +273,21 @@ static void exec_ssh(const struct vm *vm, unsigned port, const char *command, in
 	_exit(127);
 }
 
-static pid_t spawn(const struct vm *vm, unsigned port, const char *command, int in_fd, int out_fd,
-		   struct err *err)
+static pid_t spawn(const struct vm *vm, unsigned port, const char *command, const char *control,
+		   int in_fd, int out_fd, struct err *err)
 {
 	pid_t pid = fork();
 
 	if (pid < 0)
 		return err_errno(err, -errno, "fork");
 	if (pid == 0)
-		exec_ssh(vm, port, command, in_fd, out_fd);
+		exec_ssh(vm, port, command, control, in_fd, out_fd);
 	return pid;
 }
 
-pid_t ssh_spawn(const struct vm *vm, unsigned port, const char *command, int out_fd,
-		struct err *err)
+pid_t ssh_spawn(const struct vm *vm, unsigned port, const char *command, struct err *err)
 {
-	return spawn(vm, port, command, -1, out_fd, err);
+	return spawn(vm, port, command, NULL, -1, -1, err);
 }
 
 /* Collect from @fd until its end. 0; -ETIMEDOUT. The guest may switch itself off meanwhile. */
@@ -314,7 +337,7 @@ int ssh_feed(struct vm *vm, unsigned port, const char *command, int in_fd, uint6
 		return err_errno(err, -errno, "pipe");
 	from = p[0];
 	to = p[1];
-	pid = spawn(vm, port, command, in_fd, to, err);
+	pid = spawn(vm, port, command, vm->ssh_control, in_fd, to, err);
 	if (pid < 0)
 		return (int)pid;
 	close(TAKE_FD(to));

@@ -37,17 +37,16 @@ char *ssh_base64(const void *data, size_t len);
 /*
  * Pump @vm until its sshd lets us in, at most until @deadline_ms. *ret_port is
  * the forwarded port on 127.0.0.1. 0; -ETIMEDOUT, -ESHUTDOWN with @err saying
- * what was missing.
+ * what was missing. Commands share the connection made here, as an emulated
+ * guest takes a second for each new one; to be called again for each boot.
  */
 int ssh_wait(struct vm *vm, uint64_t deadline_ms, unsigned *ret_port, struct err *err);
 
 /*
- * Start ssh to the guest running @command (NULL: a login shell). @out_fd takes
- * its standard output and error (-1: ours, with our terminal). Returns the pid
- * or a negative errno.
+ * Start ssh to the guest with our terminal, running @command (NULL: a login shell), over a
+ * connection of its own. Returns the pid or a negative errno.
  */
-pid_t ssh_spawn(const struct vm *vm, unsigned port, const char *command, int out_fd,
-		struct err *err);
+pid_t ssh_spawn(const struct vm *vm, unsigned port, const char *command, struct err *err);
 
 /*
  * Run @command in the guest and collect what it says in @output, pumping @vm.

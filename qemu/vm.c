@@ -225,4 +225,5 @@ void vm_done(struct vm *vm)
 	free(TAKE_PTR(vm->second));
 	free(TAKE_PTR(vm->vars));
 	free(TAKE_PTR(vm->key));
+	free(TAKE_PTR(vm->ssh_control));
 }

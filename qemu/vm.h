@@ -78,6 +78,8 @@ struct vm {
 	enum image_format disk_format;
 	char *vars; /* this run's variable store */
 	char *key; /* private ssh key file, or NULL */
+	char *ssh_control; /* where commands share one ssh connection, or NULL */
+	unsigned ssh_connections;
 	pid_t pid; /* 0 while the power is off */
 	int pidfd, serial_fd, typed_fd, qmp_fd, log_fd, stderr_fd;
 	int wait_status; /* of the last QEMU that ended */
