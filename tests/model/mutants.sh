@@ -93,16 +93,21 @@ bootstate_format.c|unknown flags are ignored|s/^\tif (has_unknown_parts(data))/\
 LIST
 }
 
-build() { # test source, output
-	gcc $flags -I"$work/src" -I. "$1" "$work"/src/lib/core/bootstate*.c $core_rest $3 \
-		lib/base/{digest,io,buf,err}.c -lcrypto -lcmocka -o "$2"
+core=$(ls lib/core/bootstate*.c)
+base=$(ls lib/base/{digest,io,buf,err}.c)
+unit="bootstate bootstate_end bootstate_disk bootstate_selector"
+precompile $core $core_rest lib/core/sha256.c $base \
+	$(printf 'tests/unit/core/%s_test.c ' $unit) tests/model/{bootstate,selectors}_test.c
+
+build() { # test source, program, sources that only it needs; $file is the one mutated
+	gcc $(objects "$1" $3 $core_rest $base) \
+		$(mutated "lib/core/$file" $core) -lcrypto -lcmocka -o "$2"
 }
 
 run_one() {
-	mutate lib/core 'bootstate*.c' "$@" || return 1
-	for t in bootstate bootstate_end bootstate_disk bootstate_selector; do
-		build tests/unit/core/${t}_test.c "$work/unit" lib/core/sha256.c 2>"$work/log" ||
-			{ echo "BROKEN    $2: does not compile"; cat "$work/log"; return 1; }
+	mutate lib/core "$@" || return 1
+	for t in $unit; do
+		build tests/unit/core/${t}_test.c "$work/unit" lib/core/sha256.c || return 1
 		timeout 60 "$work/unit" >"$work/unit.log" 2>&1 || by=unit
 		[ -z "$by" ] || break
 	done
