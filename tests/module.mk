@@ -117,10 +117,12 @@ $(foreach i,2 3 4 5 6,$(eval $(word $(i),$(bake_stamp)): | $(word $(shell expr $
 # ---- everything we promise ----------------------------------------------------
 #: make test         everything: check, strangers' tools, real boots in QEMU
 
+# Both cores build, whoever types plain `make test`.
+parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 test:
 	$(Q)./setup test
-	$(Q)$(MAKE) --no-print-directory check
-	$(Q)$(MAKE) --no-print-directory bakes $(promise_tools)
+	$(Q)$(MAKE) --no-print-directory $(parallel) check
+	$(Q)$(MAKE) --no-print-directory $(parallel) bakes $(promise_tools)
 	$(Q)tests/run -j 4 --label promises $(promise_cmds)
 
 promise_tools = $(O)/tests/golden/slot_tool $(O)/tests/golden/hanging_init $(newer_firmware)
