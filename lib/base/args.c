@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/err.h"
 
@@ -226,6 +228,27 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
+/* Is standard output a pipe whose reader has gone? */
+static bool reader_is_gone(void)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLERR;
+}
+
+/* What a program says is what it is run for: a full disk behind it is a failure. */
+static int run_verb(const struct command *cmd, int argc, char **argv, struct err *err)
+{
+	int r = cmd->run(cmd, argc, argv, err);
+	bool lost = fflush(stdout) || ferror(stdout);
+
+	/* Who reads no more has read enough. */
+	if (r != EXIT_OK || !lost || reader_is_gone())
+		return r;
+	err_set(err, -EIO, "standard output did not take all that was said; is its disk full?");
+	return EXIT_FAILED;
+}
+
 int args_dispatch(const char *program, const char *tagline, const struct command *const *table,
 		  int argc, char **argv, struct err *err)
 {
@@ -252,7 +275,7 @@ int args_dispatch(const char *program, const char *tagline, const struct command
 				args_help(program, *c);
 				return EXIT_OK;
 			}
-			return (*c)->run(*c, argc - 1, argv + 1, err);
+			return run_verb(*c, argc - 1, argv + 1, err);
 		}
 		d = args_distance((*c)->name, argv[1]);
 		if (d < least) {

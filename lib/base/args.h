@@ -75,7 +75,8 @@ void args_overview(const char *program, const char *tagline, const struct comman
 /*
  * Run the verb argv[1] of @table: handles --help, --version, the verb's --help and unknown
  * verbs (with a suggestion; returns -ENOENT so that the caller may look for program-VERB).
- * Otherwise returns the EXIT_* code.
+ * Otherwise returns the EXIT_* code; EXIT_FAILED for a verb whose words standard output does not
+ * take, unless their reader has gone.
  */
 int args_dispatch(const char *program, const char *tagline, const struct command *const *table,
 		  int argc, char **argv, struct err *err);
