@@ -157,15 +157,17 @@ hang_faults := kernel-hangs kernel-hangs-itco
 faults := $(filter-out crashes $(hang_faults),$(basename $(notdir $(sort $(wildcard qemu/scenarios/faults/*.scn)))))
 # Four at a time, as many of them wait for a watchdog or a soak; the longest first.
 promise_cmds = \
-	'$(fast_lab)faults-1 -j1 --quick --faults $(call fault_list,$(wordlist 1,26,$(faults))) $(cloud_disk)' \
-	'$(fast_lab)faults-2 -j1 --quick --faults $(call fault_list,$(wordlist 27,99,$(faults))) $(cloud_disk)' \
-	'tests/golden/chain.sh $(O) $(demo_dir) hangs good returns resets' \
-	'$(fast_lab)crashes -j1 --next $(next_disk) $(demo_disk) tests/golden/update-crashes.scn' \
-	'$(fast_lab)hangs -j1 --quick --faults $(call fault_list,$(hang_faults)) $(demo_disk)' \
-	'$(fast_lab)week -j1 --quick $(demo_disk) tests/golden/week.scn' \
-	'$(fast_lab)update -j1 --next $(next_disk) $(demo_disk) tests/golden/update.scn tests/golden/kills.scn' \
-	'$(lab)demo-1 -j1 $(demo_disk) $(wordlist 1,4,$(scenarios))' \
 	'$(fast_lab)demo-2 -j1 $(demo_disk) $(wordlist 5,99,$(scenarios))' \
+	'$(fast_lab)faults-2 -j1 --quick --faults $(call fault_list,$(wordlist 27,99,$(faults))) $(cloud_disk)' \
+	'$(fast_lab)faults-1 -j1 --quick --faults $(call fault_list,$(wordlist 1,26,$(faults))) $(cloud_disk)' \
+	'tests/golden/chain.sh $(O) $(demo_dir) hangs good returns resets' \
+	'$(fast_lab)trixie -j1 $(trixie_disk) 02-runs $(on_trixie) tests/golden/kernel-inspect.scn' \
+	'$(fast_lab)update -j1 --next $(next_disk) $(demo_disk) tests/golden/update.scn tests/golden/kills.scn' \
+	'$(fast_lab)week -j1 --quick $(demo_disk) tests/golden/week.scn' \
+	'$(fast_lab)crashes -j1 --next $(next_disk) $(demo_disk) tests/golden/update-crashes.scn' \
+	'$(lab)demo-1 -j1 $(demo_disk) $(wordlist 1,4,$(scenarios))' \
+	'$(fast_lab)hangs -j1 --quick --faults $(call fault_list,$(hang_faults)) $(demo_disk)' \
+	'$(fast_lab)story -j1 --next $(broken_disk) $(demo_disk) qemu/scenarios/demo/story.scn' \
 	'tests/golden/hangs.sh $(O) $(demo_dir) early-init' \
 	'tests/golden/hangs.sh $(O) $(cloud_dir) unfed guard' \
 	'tests/golden/selector_arm64.sh $(O)' \
@@ -182,9 +184,7 @@ promise_cmds = \
 	'tests/crash/install_mutants.sh $(O)' \
 	'$(lab)minimal -j1 $(minimal_disk) 01-boots tests/golden/credentials-locked.scn' \
 	'tests/report/real.sh $(O) $(minimal_disk)' \
-	'$(fast_lab)trixie -j1 $(trixie_disk) 02-runs $(on_trixie) tests/golden/kernel-inspect.scn' \
 	'$(lab)web -j1 $(web_disk) 02-runs' \
-	'$(fast_lab)story -j1 --next $(broken_disk) $(demo_disk) qemu/scenarios/demo/story.scn' \
 	'$(fast_lab)golden -j1 $(demo_disk) tests/golden/bootctl.scn tests/golden/credentials-open.scn'
 
 # The two of them that sample, with as many samples as a release wants.
