@@ -243,13 +243,15 @@ int play_expect_off(struct player *p, const struct step *st, struct err *err)
 	return 0;
 }
 
+/* A machine that was reset meanwhile, and did not close the connection, never answers on it. */
 static int connect_ssh(struct player *p, struct err *err)
 {
 	int r = need_running(p, err);
 	char why[512];
 
-	if (r < 0 || p->port)
+	if (r < 0 || (p->port && p->port_resets == p->vm.resets))
 		return r;
+	p->port_resets = p->vm.resets;
 	r = ssh_wait(&p->vm, play_until(p, SSH_WAIT_MS), &p->port, err);
 	if (r < 0) {
 		snprintf(why, sizeof(why), "ssh (%.400s)", err->text);
