@@ -192,7 +192,7 @@ promise_cmds = \
 soak: all $(O)/bake/demo-next.stamp $(newer_firmware)
 	$(Q)./setup test
 	$(Q)mkdir -p $(O)/soak
-	$(Q)sed 's/N=20/N=200/' tests/golden/kills.scn >$(O)/soak/kills.scn
+	$(Q)sed 's/kills 20"/kills 200"/' tests/golden/kills.scn >$(O)/soak/kills.scn
 	$(Q)sed 's/boots 20/boots 60/' tests/golden/update-crashes.scn >$(O)/soak/update-crashes.scn
 	$(Q)tests/run --label soak \
 		'$(fast_lab)soak-kills -j1 --next $(next_disk) $(demo_disk) $(O)/soak/kills.scn' \
