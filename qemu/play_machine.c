@@ -228,7 +228,6 @@ int play_expect_reset(struct player *p, const struct step *st, struct err *err)
 		if (!go_on(p, at, &r, err))
 			return r < 0 ? r : gave_up(p, "a reset", err);
 	p->resets = p->vm.resets;
-	p->port = 0;
 	return 0;
 }
 
@@ -330,7 +329,6 @@ static int ask_guest(struct player *p, const char *command, uint64_t timeout_ms,
 	if (r < 0)
 		return r;
 	r = ssh_run(&p->vm, p->port, command, play_until(p, timeout_ms), &out, &ignored);
-	p->port = 0;
 	return r == 127 ? err_set(err, -ENOENT, "the guest has no systemctl: %s", out.data) : 0;
 }
 

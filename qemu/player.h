@@ -20,7 +20,7 @@ struct player {
 	unsigned resets; /* resets that were expected, or seen before */
 	unsigned boot_resets; /* resets seen when it was switched on last */
 	uint64_t deadline_ms;
-	unsigned port; /* of the guest's sshd; 0 while not connected since the last start */
+	unsigned port; /* of the guest's sshd; 0 while not connected since the power went on */
 	unsigned port_resets; /* of the machine, when it was connected */
 	/* Of the recorded write stream: the disk as it was when it began, and the log. Owned. */
 	char *base, *write_log;
