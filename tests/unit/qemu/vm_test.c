@@ -3,18 +3,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "lib/base/atomic_file.h"
 #include "lib/base/err.h"
-#include "lib/base/io.h"
+#include "lib/base/path.h"
 #include "qemu/clock.h"
 #include "qemu/vm.h"
 
@@ -97,14 +96,12 @@ static void typing_to_a_machine_that_is_off_is_no_end_of_us(void **state)
 static int make_program(void **state)
 {
 	char path[4096];
-	int fd;
 
 	(void)state;
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(program, sizeof(program), "%s/qemu-system-x86_64", dir);
-	fd = open(program, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
-	if (fd < 0 || io_write_all(fd, uart, sizeof(uart) - 1) < 0 || close(fd) < 0)
+	if (atomic_file_write(program, uart, sizeof(uart) - 1, 0700, &err) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s:%s", dir, getenv("PATH"));
 	return setenv("PATH", path, 1);
@@ -113,8 +110,7 @@ static int make_program(void **state)
 static int remove_program(void **state)
 {
 	(void)state;
-	unlink(program);
-	return rmdir(dir);
+	return path_remove_tree(dir);
 }
 
 int main(void)
