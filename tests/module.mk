@@ -189,8 +189,9 @@ promise_cmds = \
 
 # The two of them that sample, with as many samples as a release wants.
 #: make soak         200 kills of an install, 60 booted crash states: a quarter of an hour
-soak: all $(O)/bake/demo-next.stamp $(newer_firmware)
+soak:
 	$(Q)./setup test
+	$(Q)$(MAKE) --no-print-directory $(parallel) all $(O)/bake/demo-next.stamp $(newer_firmware)
 	$(Q)mkdir -p $(O)/soak
 	$(Q)sed 's/kills 20"/kills 200"/' tests/golden/kills.scn >$(O)/soak/kills.scn
 	$(Q)sed 's/boots 20/boots 60/' tests/golden/update-crashes.scn >$(O)/soak/update-crashes.scn
